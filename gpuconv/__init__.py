@@ -1,0 +1,17 @@
+"""gpuconv: convolution of signals, images and layers, on CUDA GPUs and on the CPU."""
+
+from gpuconv.backends import backend, set_backend
+from gpuconv.core import convolve, correlate, output_size, sepconvolve
+from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError
+
+__version__ = "0.1.0"
+__all__ = [
+    "BackendUnavailableError",
+    "UnsupportedProblemError",
+    "backend",
+    "convolve",
+    "correlate",
+    "output_size",
+    "sepconvolve",
+    "set_backend",
+]

@@ -1,0 +1,351 @@
+"""convolve, correlate and sepconvolve on any array: validate, state the Problem, let the engine compute it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpuconv.arrays import Adopted, Operands, adopt, flip, insert_axis
+from gpuconv.dtypes import is_integer, resolve_dtypes
+from gpuconv.engine import execute
+from gpuconv.errors import check_choice
+from gpuconv.options import Options, PerAxis, check_out, check_place, fill_value, pads, per_axis, spatial_axes
+from gpuconv.problem import SIZES, DType, Ints, Problem
+
+
+def convolve(
+    x: Any,
+    weights: Any,
+    *,
+    size: str = "same",
+    boundary: str = "zero",
+    fill: complex = 0,
+    axes: PerAxis | None = None,
+    channel_axis: int | None = None,
+    origin: PerAxis = 0,
+    stride: PerAxis = 1,
+    dilation: PerAxis = 1,
+    precision: str = "standard",
+    compute_dtype: Any = None,
+    out_dtype: Any = None,
+    overflow: str = "saturate",
+    rounding: str = "half_even",
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    r"""Convolve an array with weights: flip, slide, multiply, sum.
+
+    .. math:: y[i] = \sum_r w[r] \, x[i + c - d r]
+
+    with the dilation d and c as `size` centres it; with as many indices as the weights have axes. `boundary` says what
+    lies outside x.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., H, W) for 2D weights
+        Image, signal or stack: NumPy, CuPy, torch and Numba arrays, anything with DLPack or the CUDA array interface.
+        Boolean (counted as uint8), integer, float16/32/64 or complex64/128.
+    weights : array_like
+        Taps, one axis per spatial axis; cast to the compute dtype.
+    size : {"same", "full", "valid"}
+        "full": every output that a tap reaches, n + d (k - 1); "valid": only those that need no boundary,
+        n - d (k - 1); "same": n, the centre of "full" as in `scipy.signal.convolve`.
+    boundary : {"zero", "constant", "edge", "symmetric", "mirror", "wrap"}
+        Outside a b c d stand: zeros; `fill`; edge: a a, d d; symmetric: b a, d c; mirror: c b, c b; wrap: c d, a b.
+        The filter may reach any distance outside.
+    fill : number
+        Value outside the image, only with boundary="constant". May be nan.
+    axes : int or sequence of int, optional
+        Spatial axes of x, one per axis of the weights. Default: the last ones. All others are batch axes.
+    channel_axis : int, optional
+        Axis of x that holds channels, each filtered alone; the spatial axes are then the last of the others.
+        Excludes `axes`.
+    origin : int or sequence of int
+        Shift of the filter, as in scipy.ndimage; only with size="same".
+    stride : int or sequence of int
+        Every stride-th output is kept.
+    dilation : int or sequence of int
+        Distance between taps, in samples.
+    precision : {"standard", "strict", "fast"}
+        Algorithms allowed: within the elementwise bound of the direct sum (strict), a normwise error of 1e-5 in float32
+        and 1e-13 in float64 (standard), reduced-precision hardware (fast).
+    compute_dtype : dtype, optional
+        Dtype of products and sums. Default: integers with integers exactly in int64 (uint64 if both are unsigned);
+        float32 for float16, float32 and integers up to 16 bits with float weights; float64 for wider; complex likewise.
+    out_dtype : dtype, optional
+        Dtype of the result. Default: x's if it is a float; else the compute dtype.
+    overflow : {"saturate", "wrap", "raise"}
+        What becomes of a result that an integer `out_dtype` cannot hold.
+    rounding : {"half_even", "trunc", "floor"}
+        How a float result becomes an integer.
+    out : array, optional
+        Where the result goes: x's library and device, the result's shape and dtype. It may overlap x.
+    backend : {"auto", "cupy", "numba_cuda", "numpy"}, optional
+        Where it is computed; see `gpuconv.backend`.
+
+    Returns
+    -------
+    array
+        Of x's library, on x's device: x's shape with each spatial extent n replaced by `output_size(n, k, ...)`.
+        Integers are exact; floats are within gamma(n + 3) (|w| * |x|), gamma(m) = m u / (1 - m u), of the exact result,
+        for n taps and unit roundoff u of the compute dtype, plus the rounding to the output dtype.
+
+    Raises
+    ------
+    ValueError
+        For shapes, names and options that contradict each other.
+    TypeError
+        For dtypes that cannot be computed or written.
+    OverflowError
+        If an exact integer result might not fit, or does not under overflow="raise".
+    BackendUnavailableError, UnsupportedProblemError
+        If the backend asked for cannot run here, or not this.
+
+    References
+    ----------
+    N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, SIAM 2002, chapter 3 (the error bound).
+
+    Examples
+    --------
+    >>> import gpuconv
+    >>> gpuconv.convolve([3, 2, 1, 0], [1, 0, -1], size="full")
+    array([ 3,  2, -2, -2, -1,  0])
+    """
+    return filter_array(x, weights, _options(locals()), flipped=True)
+
+
+def correlate(
+    x: Any,
+    weights: Any,
+    *,
+    size: str = "same",
+    boundary: str = "zero",
+    fill: complex = 0,
+    axes: PerAxis | None = None,
+    channel_axis: int | None = None,
+    origin: PerAxis = 0,
+    stride: PerAxis = 1,
+    dilation: PerAxis = 1,
+    precision: str = "standard",
+    compute_dtype: Any = None,
+    out_dtype: Any = None,
+    overflow: str = "saturate",
+    rounding: str = "half_even",
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    r"""Correlate an array with weights: slide, multiply, sum, without the flip of `convolve`.
+
+    .. math:: y[i] = \sum_r \overline{w[r]} \, x[i - c + d r]
+
+    Parameters
+    ----------
+    x, weights : array_like
+        As in `convolve`. Complex weights are conjugated, as everywhere in SciPy.
+    size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision : optional
+        As in `convolve`.
+    compute_dtype, out_dtype, overflow, rounding, out, backend : optional
+        As in `convolve`.
+
+    Returns
+    -------
+    array
+        As `convolve` returns it, with the same error bound.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `convolve` raises them.
+
+    Examples
+    --------
+    >>> import gpuconv
+    >>> gpuconv.correlate([3, 2, 1, 0], [1, 0, -1], size="full")
+    array([-3, -2,  2,  2,  1,  0])
+    """
+    return filter_array(x, conjugate(weights), _options(locals()), flipped=False)
+
+
+def sepconvolve(
+    x: Any,
+    weights: Sequence[Any],
+    *,
+    size: str = "same",
+    boundary: str = "zero",
+    fill: complex = 0,
+    axes: PerAxis | None = None,
+    channel_axis: int | None = None,
+    origin: PerAxis = 0,
+    stride: PerAxis = 1,
+    dilation: PerAxis = 1,
+    precision: str = "standard",
+    compute_dtype: Any = None,
+    out_dtype: Any = None,
+    overflow: str = "saturate",
+    rounding: str = "half_even",
+    out: Any = None,
+    backend: str | None = None,
+) -> Any:
+    r"""Convolve with the outer product of 1D weights, one pass an axis.
+
+    .. math:: y[i, j] = \sum_r \sum_s a[r] \, b[s] \, x[i + c_0 - d_0 r, j + c_1 - d_1 s]
+
+    Parameters
+    ----------
+    x : array_like
+        As in `convolve`.
+    weights : sequence of 1D array_like
+        One per spatial axis, first axis first, on the host; any number of axes.
+    size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision : optional
+        As in `convolve`.
+    compute_dtype, out_dtype, overflow, rounding, out, backend : optional
+        As in `convolve`. The result is converted to its dtype once, after the last pass.
+
+    Returns
+    -------
+    array
+        As `convolve` returns it for the outer product of the weights: exact for integers, and for floats within the
+        same bound with the sum of the lengths in place of their product.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As `convolve` raises them.
+
+    Examples
+    --------
+    >>> import numpy as np, gpuconv
+    >>> gpuconv.sepconvolve(np.eye(3, dtype=int), [[1, 2, 1], [1, 0, -1]])
+    array([[ 1, -2, -1],
+           [ 2,  0, -2],
+           [ 1,  2, -1]])
+    """
+    return filter_separable(x, weights, _options(locals()))
+
+
+def output_size(
+    extent: int | Sequence[int],
+    weights: int | Sequence[int],
+    *,
+    size: str = "same",
+    stride: PerAxis = 1,
+    dilation: PerAxis = 1,
+) -> Any:
+    """Return the extent of a convolution's output.
+
+    floor((n + pad_before + pad_after - dilation (k - 1) - 1) / stride) + 1
+
+    Parameters
+    ----------
+    extent : int or sequence of int
+        Samples of x along one axis, or along each spatial axis.
+    weights : int or sequence of int
+        Taps along the same axes.
+    size : {"same", "full", "valid"}
+        As in `convolve`.
+    stride, dilation : int or sequence of int
+        As in `convolve`.
+
+    Returns
+    -------
+    int or tuple of int
+        An int if both `extent` and `weights` are.
+
+    Raises
+    ------
+    ValueError
+        If a number is below 1, or the weights are larger than x under size="valid".
+
+    Examples
+    --------
+    >>> import gpuconv
+    >>> gpuconv.output_size(4, 3, size="full"), gpuconv.output_size((480, 640), (5, 5), stride=2)
+    (6, (240, 320))
+    """
+    check_choice("size", size, SIZES)
+    single = isinstance(extent, int) and isinstance(weights, int)
+    rank = 1 if single else len(weights if isinstance(extent, int) else extent)  # type: ignore[arg-type]
+    taps = per_axis("weights", weights, rank, 1)
+    samples, strides = per_axis("extent", extent, rank, 1), per_axis("stride", stride, rank, 1)
+    dilations = per_axis("dilation", dilation, rank, 1)
+    before, after = pads(samples, taps, dilations, Options(size=size), flipped=True)
+    padded = (n + b + a for n, b, a in zip(samples, before, after, strict=True))
+    sizes = tuple((p - d * (k - 1) - 1) // s + 1 for p, d, k, s in zip(padded, dilations, taps, strides, strict=True))
+    return sizes[0] if single else sizes
+
+
+def conjugate(weights: Any) -> Any:
+    """Complex weights conjugated; all others as they are."""
+    if hasattr(weights, "conj") and getattr(weights, "ndim", 0) > 0:
+        return weights.conj()
+    return np.conj(weights) if np.iscomplexobj(weights) else weights
+
+
+def _options(arguments: dict[str, Any]) -> Options:
+    return Options(**{name: value for name, value in arguments.items() if name not in ("x", "weights")})
+
+
+def filter_array(x: Any, weights: Any, options: Options, *, flipped: bool) -> Any:
+    """Run one N-dimensional filter over the spatial axes of x; `flipped` makes it a convolution."""
+    options.check_names()
+    image, taps = adopt("x", x), adopt("weights", weights)
+    rank = taps.view.ndim
+    if rank == 0 or 0 in taps.view.shape:
+        raise ValueError(f"weights must have at least one axis and one tap; got shape {taps.view.shape}")
+    view = flip(taps.view, tuple(range(rank))) if flipped else taps.view
+    check_place(image, taps, "weights")
+    weights_view = insert_axis(insert_axis(view, 0), 0)
+    return _run(image, view.shape, taps.view.dtype, Operands(None, weights_view), options, flipped=flipped)
+
+
+def filter_separable(x: Any, factors: Sequence[Any], options: Options) -> Any:
+    """Convolve with the outer product of 1D weights."""
+    options.check_names()
+    image = adopt("x", x)
+    taps = [adopt(f"weights[{i}]", factor) for i, factor in enumerate(factors)]
+    if not taps:
+        raise ValueError("weights must hold at least one 1D array; got an empty sequence")
+    for i, factor in enumerate(taps):
+        if factor.view.ndim != 1 or 0 in factor.view.shape:
+            raise ValueError(f"weights[{i}] must be 1D with at least one tap; got shape {factor.view.shape}")
+        if factor.on_device:
+            raise TypeError(
+                f"weights[{i}] must be on the host (separable weights travel with the launch); got {factor.place}"
+            )
+    dtype = np.result_type(*(factor.view.dtype for factor in taps))
+    if dtype.kind == "f" and all(is_integer(factor.view.dtype) for factor in taps):
+        raise TypeError(f"weights must share an integer dtype; got {', '.join(str(f.view.dtype) for f in taps)}")
+    arrays = tuple(np.ascontiguousarray(factor.view[::-1], dtype) for factor in taps)
+    return _run(image, tuple(map(len, arrays)), dtype, Operands(None, None, arrays), options, flipped=True)
+
+
+def _run(
+    x: Adopted, filter_: Ints, weights_dtype: DType, operands: Operands, options: Options, *, flipped: bool
+) -> Any:
+    rank = len(filter_)
+    axes = spatial_axes(x.view.ndim, rank, options.axes, options.channel_axis)
+    batch_axes = tuple(axis for axis in range(x.view.ndim) if axis not in axes)
+    image = insert_axis(x.view.transpose((*batch_axes, *axes)), len(batch_axes))
+    batch, extent = image.shape[: len(batch_axes)], image.shape[-rank:]
+    stride, dilation = per_axis("stride", options.stride, rank, 1), per_axis("dilation", options.dilation, rank, 1)
+    before, after = pads(extent, filter_, dilation, options, flipped=flipped)
+    compute, result = resolve_dtypes(x.view.dtype, weights_dtype, options.compute_dtype, options.out_dtype)
+    padded = any(p > 0 for p in before + after)
+    boundary = "constant" if options.boundary == "zero" or not padded else options.boundary
+    problem = Problem(
+        *(batch, 1, 1, 1, extent, filter_, before, after, stride, dilation),
+        boundary=boundary,  # type: ignore[arg-type]  # checked by Options.check_names
+        fill=fill_value(options.fill, compute) if padded else 0,
+        image_dtype=x.view.dtype,
+        weights_dtype=weights_dtype,
+        compute_dtype=compute,
+        out_dtype=result,
+        rounding=options.rounding,  # type: ignore[arg-type]
+        overflow=options.overflow,  # type: ignore[arg-type]
+        skip_zero_taps=options.skip_zero_taps,
+    )
+    engine_axes = (*batch_axes, *axes)  # where each engine axis stands for the caller; the channel axis is dropped
+    order = tuple(engine_axes.index(axis) + (engine_axes.index(axis) >= len(batch_axes)) for axis in range(x.view.ndim))
+    out = None if options.out is None else check_out(options.out, x, tuple(problem.out_shape[i] for i in order), result)
+    operands = Operands(image, operands.weights, operands.factors)
+    return execute(problem, x, operands, order, out=out, precision=options.precision, backend=options.backend)

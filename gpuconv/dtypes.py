@@ -1,0 +1,66 @@
+"""Which dtype computes and which comes out: the image decides, integers stay exact."""
+
+import numpy as np
+
+from gpuconv.problem import DType
+
+COMPUTE_DTYPES = ("int32", "int64", "uint64", "float32", "float64", "complex64", "complex128")
+
+
+def check_dtype(name: str, dtype: DType) -> None:
+    """Raise TypeError for dtypes that nothing here computes with."""
+    if dtype.kind not in "biufc" or dtype.itemsize > (16 if dtype.kind == "c" else 8):
+        hint = "; longdouble is not supported, use float64" if dtype.kind in "fc" else ""
+        raise TypeError(f"{name} must be boolean, integer, float16/32/64 or complex64/128; got dtype {dtype}{hint}")
+
+
+def is_integer(dtype: DType) -> bool:
+    """Whether values are whole numbers; booleans count as uint8."""
+    return dtype.kind in "biu"
+
+
+def default_compute_dtype(image: DType, weights: DType) -> DType:
+    """Dtype of the products and sums, unless the caller names one."""
+    if is_integer(image) and is_integer(weights):
+        return np.dtype("uint64" if image.kind in "bu" and weights.kind in "bu" else "int64")
+    single = image in (np.float16, np.float32, np.complex64) or (is_integer(image) and image.itemsize <= 2)
+    if "c" in (image.kind, weights.kind):
+        return np.dtype("complex64" if single else "complex128")
+    return np.dtype("float32" if single else "float64")
+
+
+def resolve_dtypes(image: DType, weights: DType, compute: object = None, out: object = None) -> tuple[DType, DType]:
+    """Return (compute dtype, output dtype) of the core's rules, or raise TypeError."""
+    check_dtype("x", image)
+    check_dtype("weights", weights)
+    chosen = default_compute_dtype(image, weights) if compute is None else _as_dtype("compute_dtype", compute)
+    if chosen.name not in COMPUTE_DTYPES:
+        raise TypeError(f"compute_dtype must be one of {', '.join(COMPUTE_DTYPES)}; got {chosen}")
+    for name, dtype in (("x", image), ("weights", weights)):
+        if _loses_kind(dtype, chosen):
+            raise TypeError(f"compute_dtype must be able to hold {name}; got {chosen} for {name} of dtype {dtype}")
+    result = _default_out_dtype(image, chosen) if out is None else _as_dtype("out_dtype", out)
+    check_dtype("out", result)
+    if result.kind == "b":
+        raise TypeError("out_dtype must be integer, float or complex; got bool")
+    if chosen.kind == "c" and result.kind != "c":
+        raise TypeError(f"out_dtype must be complex when the result is; got {result} for a result of dtype {chosen}")
+    return chosen, result
+
+
+def _default_out_dtype(image: DType, compute: DType) -> DType:
+    """Float images keep their dtype (or become as complex as the result); integers give the compute dtype."""
+    return compute if is_integer(image) or (compute.kind == "c" and image.kind != "c") else image
+
+
+def _loses_kind(dtype: DType, compute: DType) -> bool:
+    narrower = {"c": "iuf", "f": "iu", "i": "u"}
+    return compute.kind in narrower.get(dtype.kind, "")
+
+
+def _as_dtype(name: str, value: object) -> DType:
+    try:
+        dtype: DType = np.dtype(value)  # type: ignore[call-overload]
+    except TypeError:
+        raise TypeError(f"{name} must be a NumPy dtype; got {value!r}") from None
+    return dtype.newbyteorder("=")

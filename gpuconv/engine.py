@@ -1,0 +1,75 @@
+"""From validated arrays to a result: facts, selection, plan, run. Every face ends here."""
+
+from typing import Any
+
+import numpy as np
+
+from gpuconv import backends
+from gpuconv.arrays import Adopted, Operands, View, insert_axis
+from gpuconv.dtypes import is_integer
+from gpuconv.facts import Facts
+from gpuconv.problem import Ints, Problem
+
+
+def execute(
+    problem: Problem,
+    x: Adopted,
+    operands: Operands,
+    out_order: Ints,
+    *,
+    out: Any = None,
+    precision: str = "standard",
+    backend: str | None = None,
+) -> Any:
+    """Compute a problem and return it as an array of x's library.
+
+    `out_order` transposes the result from the engine's axes (*batch, channels_out, *spatial) to the caller's; axes of
+    the engine that it leaves out have length 1 and are dropped.
+    """
+    backend_module, plan = backends.select(problem, facts_of(problem, operands, precision), backend)
+    shape = tuple(problem.out_shape[axis] for axis in out_order)
+    target = x.empty(shape, problem.out_dtype) if out is None else out
+    if 0 not in shape:
+        backend_module.run(plan, operands, _engine_order(target.view, out_order, len(problem.out_shape)), x.stream)
+    return x.deliver(target) if out is None else target.original
+
+
+def facts_of(problem: Problem, operands: Operands, precision: str = "standard") -> Facts:
+    """What planning may know of the arrays; arrays on a device are not read."""
+    image, weights = operands.image, operands.weights
+    known = operands.factors or (isinstance(weights, np.ndarray) and weights.size > 0)
+    full = operands.full_weights() if known else None
+    measure = (
+        isinstance(image, np.ndarray)
+        and is_integer(problem.compute_dtype)
+        and image.dtype.itemsize == 8
+        and image.size > 0
+    )
+    return Facts(
+        image_place="host" if isinstance(image, np.ndarray) else "device",
+        weights_place="host" if operands.factors or isinstance(weights, np.ndarray) else "device",
+        weights_sum=None if full is None else _largest_sum(full),
+        image_max=max(abs(int(image.max())), abs(int(image.min()))) if measure else None,
+        separable=bool(operands.factors),
+        zero_taps=full is None or not np.all(full),
+        precision=precision,
+    )
+
+
+def _largest_sum(weights: np.ndarray) -> float | int:
+    """Largest sum of magnitudes of one output channel; exact for integers."""
+    rows = weights.reshape(weights.shape[0], -1)
+    if not is_integer(weights.dtype):
+        with np.errstate(all="ignore"):
+            return float(np.abs(rows.astype("complex128" if rows.dtype.kind == "c" else "float64")).sum(axis=1).max())
+    magnitude = rows.astype("uint64") if rows.dtype.kind == "u" else np.abs(rows.astype("int64")).astype("uint64")
+    high, low = (magnitude >> np.uint64(32)).sum(axis=1), (magnitude & np.uint64(0xFFFFFFFF)).sum(axis=1)
+    return max((int(h) << 32) + int(rest) for h, rest in zip(high, low, strict=True))
+
+
+def _engine_order(view: View, out_order: Ints, rank: int) -> View:
+    """Undo `out_order`; the axes it dropped come back with length 1."""
+    dropped = tuple(axis for axis in range(rank) if axis not in out_order)
+    for _ in dropped:
+        view = insert_axis(view, view.ndim)
+    return view.transpose(tuple(int(axis) for axis in np.argsort(out_order + dropped)))

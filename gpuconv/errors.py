@@ -1,0 +1,21 @@
+"""Errors of gpuconv, and the checks that word them."""
+
+import difflib
+from collections.abc import Sequence
+
+
+class BackendUnavailableError(RuntimeError):
+    """A backend that was asked for by name cannot run on this machine; the message says why and what mends it."""
+
+
+class UnsupportedProblemError(ValueError):
+    """No backend (or not the one asked for) computes this problem; the message says why."""
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`; otherwise raise ValueError and suggest the nearest one."""
+    if isinstance(value, str) and value in choices:
+        return value
+    nearest = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}{hint}")

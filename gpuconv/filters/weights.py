@@ -1,0 +1,194 @@
+"""Weights of well-known filters, as float64 arrays for `gpuconv.convolve` and `gpuconv.sepconvolve`.
+
+Convolution turns its weights by half a turn: a derivative is written ``[1, 0, -1]`` here and gives ``x[i+1] - x[i-1]``.
+
+References
+----------
+.. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
+"""
+
+import math
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = NDArray[np.float64]
+
+MAX_RADIUS = 1_000_000
+
+
+def gaussian(sigma: float, truncate: float = 4.0) -> Weights:
+    """Return the 1D Gaussian ``exp(-i**2 / (2 sigma**2))``, i = -r..r, divided by its sum.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation in samples, greater than 0.
+    truncate : float
+        The radius r is ``truncate * sigma``, rounded to a whole number.
+
+    Returns
+    -------
+    ndarray
+        2 r + 1 weights whose sum is 1, within 1 ulp each. The 2D Gaussian is their outer product: use them for both axes of
+        `gpuconv.sepconvolve`.
+
+    Raises
+    ------
+    ValueError
+        If sigma or truncate is not a finite number greater than 0, or the radius exceeds 1,000,000 samples.
+
+    References
+    ----------
+    Gonzalez & Woods [1]_, section 3.5.
+
+    Examples
+    --------
+    >>> gaussian(0.5, truncate=2).round(3).tolist()
+    [0.107, 0.787, 0.107]
+    """
+    for name, value in (("sigma", sigma), ("truncate", truncate)):
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a finite number greater than 0; got {value}")
+    if truncate * sigma > MAX_RADIUS:
+        raise ValueError(f"truncate * sigma must be at most {MAX_RADIUS:,} samples; got {truncate * sigma:g}")
+    radius = int(truncate * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    normalized: Weights = weights / weights.sum()
+    return normalized
+
+
+def box(n: int) -> Weights:
+    """Return the 1D moving average ``1/n, ..., 1/n`` (n times).
+
+    Parameters
+    ----------
+    n : int
+        Number of samples that are averaged, 1 or more. An even n averages one sample more before than after the centre.
+
+    Returns
+    -------
+    ndarray
+        n weights whose sum is 1.
+
+    Raises
+    ------
+    TypeError
+        If n is not an integer.
+    ValueError
+        If n is less than 1 or more than 2,000,001.
+
+    References
+    ----------
+    Gonzalez & Woods [1]_, section 3.5.
+
+    Examples
+    --------
+    >>> box(4).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    if not isinstance(n, Integral) or isinstance(n, bool):
+        raise TypeError(f"n must be an integer; got {n!r}")
+    if not 1 <= n <= 2 * MAX_RADIUS + 1:
+        raise ValueError(f"n must be from 1 to {2 * MAX_RADIUS + 1:,}; got {n}")
+    return np.full(int(n), 1 / int(n))
+
+
+def sharpen() -> Weights:
+    """Return the 3x3 weights ``delta - laplace()``: the image minus its Laplacian; their sum is 1.
+
+    References
+    ----------
+    Gonzalez & Woods [1]_, section 3.6, "Using the second derivative for image sharpening".
+
+    Examples
+    --------
+    >>> sharpen().astype(int).tolist()
+    [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+    """
+    return np.array([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]])
+
+
+def laplace() -> Weights:
+    """Return the 3x3 Laplacian, the sum of the second differences ``[1, -2, 1]`` along both axes; their sum is 0.
+
+    References
+    ----------
+    Gonzalez & Woods [1]_, section 3.6; the same weights as `scipy.ndimage.laplace`.
+
+    Examples
+    --------
+    >>> laplace().astype(int).tolist()
+    [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
+    """
+    return np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
+
+
+def sobel_pair(axis: int) -> tuple[Weights, Weights]:
+    """Return the two 1D factors (along axis 0, along axis 1) of `sobel`.
+
+    Parameters
+    ----------
+    axis : int
+        Axis of the derivative: 0 (down the rows) or 1 (along the columns).
+
+    Returns
+    -------
+    tuple of ndarray
+        The difference ``[1, 0, -1]`` along `axis` and the smoothing ``[1, 2, 1]`` along the other one.
+
+    Raises
+    ------
+    ValueError
+        If axis is neither 0 nor 1.
+
+    Examples
+    --------
+    >>> [factor.astype(int).tolist() for factor in sobel_pair(1)]
+    [[1, 2, 1], [1, 0, -1]]
+    """
+    if axis not in (0, 1):
+        raise ValueError(f"axis must be 0 or 1; got {axis!r}")
+    difference, smoothing = np.array([1.0, 0, -1]), np.array([1.0, 2, 1])
+    return (difference, smoothing) if axis == 0 else (smoothing, difference)
+
+
+def sobel(axis: int) -> Weights:
+    """Return the 3x3 Sobel derivative along one axis: the outer product of `sobel_pair`; their sum is 0.
+
+    Parameters
+    ----------
+    axis : int
+        Axis of the derivative: 0 (down the rows) or 1 (along the columns).
+
+    Raises
+    ------
+    ValueError
+        If axis is neither 0 nor 1.
+
+    References
+    ----------
+    Gonzalez & Woods [1]_, section 3.6; the same result as `scipy.ndimage.sobel`, 8 times the slope per sample.
+
+    Examples
+    --------
+    >>> sobel(1).astype(int).tolist()
+    [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
+    """
+    return np.outer(*sobel_pair(axis))
+
+
+def emboss() -> Weights:
+    """Return the 3x3 diagonal Prewitt derivative, a relief lit from the upper left; their sum is 0.
+
+    References
+    ----------
+    Gonzalez & Woods [1]_, section 10.2, the Prewitt operators for diagonal edges.
+
+    Examples
+    --------
+    >>> emboss().astype(int).tolist()
+    [[1, 1, 0], [1, 0, -1], [0, -1, -1]]
+    """
+    return np.array([[1.0, 1, 0], [1, 0, -1], [0, -1, -1]])

@@ -1,0 +1,110 @@
+"""WHAT is to be computed: one immutable Problem for every call of every face.
+
+The engine computes, for every batch index n, output channel c and output position y (any number of spatial axes),
+
+    out[n, c, y] = bias[c] + sum over channels k of c's group and taps r of
+                   weights[c, k, r] * image[n, k, y * stride - pad_before + r * dilation]
+
+where `boundary` says what lies outside the image. A convolution is this correlation with flipped weights; the sizes
+full, same and valid are different pads.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Boundary = Literal["constant", "edge", "symmetric", "mirror", "wrap"]
+Overflow = Literal["saturate", "wrap", "raise"]
+Rounding = Literal["half_even", "trunc", "floor"]
+
+BOUNDARIES = ("zero", "constant", "edge", "symmetric", "mirror", "wrap")
+SIZES = ("full", "same", "valid")
+OVERFLOWS = ("saturate", "wrap", "raise")
+ROUNDINGS = ("half_even", "trunc", "floor")
+PRECISIONS = ("strict", "standard", "fast")
+
+Ints = tuple[int, ...]
+DType = np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Correlation of images (*batch, channels_in, *extent) with weights (channels_out, channels_in / groups, *filter).
+
+    A layer has one batch axis; a plain filter has any number of them and one channel.
+    """
+
+    batch: Ints
+    channels_in: int
+    channels_out: int
+    groups: int
+    extent: Ints
+    filter: Ints
+    pad_before: Ints  # samples; negative crops
+    pad_after: Ints
+    stride: Ints
+    dilation: Ints
+    boundary: Boundary
+    fill: complex  # value outside the image when boundary is "constant"
+    image_dtype: DType
+    weights_dtype: DType
+    compute_dtype: DType
+    out_dtype: DType
+    rounding: Rounding = "half_even"  # float result into an integer out
+    overflow: Overflow = "saturate"  # result that an integer out cannot hold
+    bias: bool = False
+    skip_zero_taps: bool = False  # a zero tap does not touch the image, so that 0 * nan is 0 (scipy.ndimage)
+
+    @property
+    def rank(self) -> int:
+        """Number of spatial axes."""
+        return len(self.extent)
+
+    @property
+    def out_extent(self) -> Ints:
+        """Spatial shape of the output."""
+        axes = zip(self.extent, self.filter, self.pad_before, self.pad_after, self.stride, self.dilation, strict=True)
+        return tuple((n + before + after - d * (k - 1) - 1) // s + 1 for n, k, before, after, s, d in axes)
+
+    @property
+    def taps(self) -> int:
+        """Products summed for one output value."""
+        return math.prod(self.filter) * (self.channels_in // self.groups)
+
+    @property
+    def images(self) -> int:
+        """Number of images (with all their channels) in the batch."""
+        return math.prod(self.batch)
+
+    @property
+    def image_shape(self) -> Ints:
+        """Shape of the image as a backend receives it."""
+        return (*self.batch, self.channels_in, *self.extent)
+
+    @property
+    def weights_shape(self) -> Ints:
+        """Shape of the weights as a backend receives them."""
+        return (self.channels_out, self.channels_in // self.groups, *self.filter)
+
+    @property
+    def out_shape(self) -> Ints:
+        """Shape of the output as a backend receives it."""
+        return (*self.batch, self.channels_out, *self.out_extent)
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether one filter runs over single-channel images (as opposed to a layer)."""
+        return self.channels_in == self.channels_out == 1
+
+    @property
+    def multiply_adds(self) -> int:
+        """Products needed by the direct algorithm."""
+        return math.prod(self.out_shape) * self.taps
+
+
+def same_pad(filter_: int, dilation: int) -> int:
+    """Samples before the image for size="same", centred as scipy.signal centres it."""
+    reach = dilation * (filter_ - 1)
+    return reach - reach // 2

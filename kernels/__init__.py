@@ -1,0 +1,1 @@
+"""Device code: CUDA C++ (`*.cu`, `*.cuh`) and Numba CUDA kernels (`numba_*.py`)."""
