@@ -7,7 +7,7 @@ import numpy as np
 
 from gpuconv.arrays import Adopted, Operands, adopt, flip, insert_axis
 from gpuconv.dtypes import is_integer, resolve_dtypes
-from gpuconv.engine import execute
+from gpuconv.engine import Call, execute
 from gpuconv.errors import check_choice
 from gpuconv.options import Options, PerAxis, check_out, check_place, fill_value, pads, per_axis, spatial_axes
 from gpuconv.problem import SIZES, DType, Ints, Problem
@@ -111,7 +111,7 @@ def convolve(
     >>> gpuconv.convolve([3, 2, 1, 0], [1, 0, -1], size="full")
     array([ 3,  2, -2, -2, -1,  0])
     """
-    return filter_array(x, weights, _options(locals()), flipped=True)
+    return execute(filter_call(x, weights, _options(locals()), flipped=True))
 
 
 def correlate(
@@ -163,7 +163,7 @@ def correlate(
     >>> gpuconv.correlate([3, 2, 1, 0], [1, 0, -1], size="full")
     array([-3, -2,  2,  2,  1,  0])
     """
-    return filter_array(x, conjugate(weights), _options(locals()), flipped=False)
+    return execute(filter_call(x, conjugate(weights), _options(locals()), flipped=False))
 
 
 def sepconvolve(
@@ -220,7 +220,7 @@ def sepconvolve(
            [ 2,  0, -2],
            [ 1,  2, -1]])
     """
-    return filter_separable(x, weights, _options(locals()))
+    return execute(separable_call(x, weights, _options(locals())))
 
 
 def output_size(
@@ -285,7 +285,7 @@ def _options(arguments: dict[str, Any]) -> Options:
     return Options(**{name: value for name, value in arguments.items() if name not in ("x", "weights")})
 
 
-def filter_array(x: Any, weights: Any, options: Options, *, flipped: bool) -> Any:
+def filter_call(x: Any, weights: Any, options: Options, *, flipped: bool) -> Call:
     """Run one N-dimensional filter over the spatial axes of x; `flipped` makes it a convolution."""
     options.check_names()
     image, taps = adopt("x", x), adopt("weights", weights)
@@ -295,10 +295,10 @@ def filter_array(x: Any, weights: Any, options: Options, *, flipped: bool) -> An
     view = flip(taps.view, tuple(range(rank))) if flipped else taps.view
     check_place(image, taps, "weights")
     weights_view = insert_axis(insert_axis(view, 0), 0)
-    return _run(image, view.shape, taps.view.dtype, Operands(None, weights_view), options, flipped=flipped)
+    return _call(image, view.shape, taps.view.dtype, Operands(None, weights_view), options, flipped=flipped)
 
 
-def filter_separable(x: Any, factors: Sequence[Any], options: Options) -> Any:
+def separable_call(x: Any, factors: Sequence[Any], options: Options) -> Call:
     """Convolve with the outer product of 1D weights."""
     options.check_names()
     image = adopt("x", x)
@@ -315,13 +315,15 @@ def filter_separable(x: Any, factors: Sequence[Any], options: Options) -> Any:
     dtype = np.result_type(*(factor.view.dtype for factor in taps))
     if dtype.kind == "f" and all(is_integer(factor.view.dtype) for factor in taps):
         raise TypeError(f"weights must share an integer dtype; got {', '.join(str(f.view.dtype) for f in taps)}")
+    if is_integer(dtype):  # products of narrow factors need room
+        dtype = np.dtype("int64" if dtype.kind == "i" else "uint64")
     arrays = tuple(np.ascontiguousarray(factor.view[::-1], dtype) for factor in taps)
-    return _run(image, tuple(map(len, arrays)), dtype, Operands(None, None, arrays), options, flipped=True)
+    return _call(image, tuple(map(len, arrays)), dtype, Operands(None, None, arrays), options, flipped=True)
 
 
-def _run(
+def _call(
     x: Adopted, filter_: Ints, weights_dtype: DType, operands: Operands, options: Options, *, flipped: bool
-) -> Any:
+) -> Call:
     rank = len(filter_)
     axes = spatial_axes(x.view.ndim, rank, options.axes, options.channel_axis)
     batch_axes = tuple(axis for axis in range(x.view.ndim) if axis not in axes)
@@ -348,4 +350,4 @@ def _run(
     order = tuple(engine_axes.index(axis) + (engine_axes.index(axis) >= len(batch_axes)) for axis in range(x.view.ndim))
     out = None if options.out is None else check_out(options.out, x, tuple(problem.out_shape[i] for i in order), result)
     operands = Operands(image, operands.weights, operands.factors)
-    return execute(problem, x, operands, order, out=out, precision=options.precision, backend=options.backend)
+    return Call(problem, x, operands, order, out, options.precision, options.backend)

@@ -1,5 +1,7 @@
 """From validated arrays to a result: facts, selection, plan, run. Every face ends here."""
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,54 +13,57 @@ from gpuconv.facts import Facts
 from gpuconv.problem import Ints, Problem
 
 
-def execute(
-    problem: Problem,
-    x: Adopted,
-    operands: Operands,
-    out_order: Ints,
-    *,
-    out: Any = None,
-    precision: str = "standard",
-    backend: str | None = None,
-) -> Any:
-    """Compute a problem and return it as an array of x's library.
+@dataclass(frozen=True)
+class Call:
+    """A validated call of a face.
 
     `out_order` transposes the result from the engine's axes (*batch, channels_out, *spatial) to the caller's; axes of
     the engine that it leaves out have length 1 and are dropped.
     """
-    backend_module, plan = backends.select(problem, facts_of(problem, operands, precision), backend)
-    shape = tuple(problem.out_shape[axis] for axis in out_order)
-    target = x.empty(shape, problem.out_dtype) if out is None else out
+
+    problem: Problem
+    x: Adopted
+    operands: Operands
+    out_order: Ints
+    out: Adopted | None = None
+    precision: str = "standard"
+    backend: str | None = None
+
+
+def execute(call: Call) -> Any:
+    """Compute a call and return the result as an array of x's library (or its `out`)."""
+    problem = call.problem
+    backend, plan = backends.select(problem, facts_of(call), call.backend)
+    shape = tuple(problem.out_shape[axis] for axis in call.out_order)
+    target = call.x.empty(shape, problem.out_dtype) if call.out is None else call.out
     if 0 not in shape:
-        backend_module.run(plan, operands, _engine_order(target.view, out_order, len(problem.out_shape)), x.stream)
-    return x.deliver(target) if out is None else target.original
+        backend.run(
+            plan, call.operands, _engine_order(target.view, call.out_order, len(problem.out_shape)), call.x.stream
+        )
+    return call.x.deliver(target) if call.out is None else target.original
 
 
-def facts_of(problem: Problem, operands: Operands, precision: str = "standard") -> Facts:
+def facts_of(call: Call) -> Facts:
     """What planning may know of the arrays; arrays on a device are not read."""
-    image, weights = operands.image, operands.weights
-    known = operands.factors or (isinstance(weights, np.ndarray) and weights.size > 0)
-    full = operands.full_weights() if known else None
+    image, weights, factors = call.operands.image, call.operands.weights, call.operands.factors
+    arrays = factors or ((weights,) if isinstance(weights, np.ndarray) and weights.size > 0 else ())
     measure = (
-        isinstance(image, np.ndarray)
-        and is_integer(problem.compute_dtype)
-        and image.dtype.itemsize == 8
-        and image.size > 0
+        isinstance(image, np.ndarray) and image.dtype.kind in "iu" and image.dtype.itemsize == 8 and image.size > 0
     )
     return Facts(
         image_place="host" if isinstance(image, np.ndarray) else "device",
-        weights_place="host" if operands.factors or isinstance(weights, np.ndarray) else "device",
-        weights_sum=None if full is None else _largest_sum(full),
+        weights_place="host" if factors or isinstance(weights, np.ndarray) else "device",
+        weights_sum=math.prod(map(_largest_sum, arrays)) if arrays else None,
         image_max=max(abs(int(image.max())), abs(int(image.min()))) if measure else None,
-        separable=bool(operands.factors),
-        zero_taps=full is None or not np.all(full),
-        precision=precision,
+        separable=bool(factors),
+        zero_taps=not arrays or not all(map(np.all, arrays)),
+        precision=call.precision,
     )
 
 
 def _largest_sum(weights: np.ndarray) -> float | int:
     """Largest sum of magnitudes of one output channel; exact for integers."""
-    rows = weights.reshape(weights.shape[0], -1)
+    rows = weights.reshape(weights.shape[0] if weights.ndim > 1 else 1, -1)
     if not is_integer(weights.dtype):
         with np.errstate(all="ignore"):
             return float(np.abs(rows.astype("complex128" if rows.dtype.kind == "c" else "float64")).sum(axis=1).max())

@@ -12,6 +12,10 @@ class UnsupportedProblemError(ValueError):
     """No backend (or not the one asked for) computes this problem; the message says why."""
 
 
+class LayerError(RuntimeError, ValueError):
+    """A layer's arguments do not fit together; both what torch raises there and what Python calls a wrong value."""
+
+
 def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
     """Return `value` if it is one of `choices`; otherwise raise ValueError and suggest the nearest one."""
     if isinstance(value, str) and value in choices:

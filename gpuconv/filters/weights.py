@@ -31,7 +31,7 @@ def gaussian(sigma: float, truncate: float = 4.0) -> Weights:
     Returns
     -------
     ndarray
-        2 r + 1 weights whose sum is 1, within 1 ulp each. The 2D Gaussian is their outer product: use them for both axes of
+        2 r + 1 weights whose sum is 1. The 2D Gaussian is their outer product: take them for both axes of
         `gpuconv.sepconvolve`.
 
     Raises

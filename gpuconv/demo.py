@@ -1,0 +1,90 @@
+"""The demo: a photograph and what the filters make of it, side by side in one picture."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import gpuconv
+from gpuconv import backends, filters, imagefile
+
+PHOTOGRAPH = Path(str(files("gpuconv") / "data" / "astronaut.jpg"))
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
+INK = "#1a1a1a"
+SMALL: dict[str, Any] = {"size": 10, "color": "#6b6b6b"}
+
+Panel = tuple[str, str, np.ndarray]  # title, the call, the image it gives
+
+
+def photograph() -> np.ndarray:
+    """Return the photograph that comes with gpuconv, a portrait of Eileen Collins by NASA, as uint8 (512, 512, 3).
+
+    Examples
+    --------
+    >>> photograph().shape
+    (512, 512, 3)
+    """
+    return imagefile.read(PHOTOGRAPH).pixels
+
+
+def results(backend: str | None = None) -> list[Panel]:
+    """Return the panels of the demo: the photograph and every filter's image of it."""
+    photo = photograph()
+    grey = (photo @ np.array(LUMINANCE)).round().astype(np.uint8)
+    options: dict[str, Any] = {"backend": backend}
+    colour = {"channel_axis": -1, **options}
+    return [
+        ("Original", "photo", photo),
+        ("Blurred", "gaussian(photo, sigma=4)", filters.gaussian(photo, 4, **colour)),
+        ("Sharpened", "unsharp_mask(photo, sigma=2, amount=1.5)", filters.unsharp_mask(photo, 2, 1.5, **colour)),
+        ("Edges", "sobel(grey)", filters.sobel(grey, **options)),
+        ("Laplacian", "laplace(grey)", filters.laplace(grey, **options)),
+        ("Embossed", "emboss(grey)", filters.emboss(grey, **options)),
+    ]
+
+
+def write_demo(output: Path, backend: str | None = None) -> str:
+    """Write the demo's picture and return the name of the backend that computed it.
+
+    Parameters
+    ----------
+    output : Path
+        A file with the suffix of an image format.
+    backend : str, optional
+        As in `gpuconv.convolve`.
+
+    Raises
+    ------
+    FileError
+        If the picture cannot be written there.
+    ValueError, BackendUnavailableError
+        If the backend is unknown, or cannot run here.
+    """
+    imagefile.check_target(output)
+    panels = results(backend)
+    used = backends.last_used() or "numpy"
+    detail = next((status.detail for status in backends.report() if status.name == used), "")
+    imagefile.write(output, imagefile.Picture(_drawn(panels, f"{used} ({detail})")))
+    return used
+
+
+def _drawn(panels: list[Panel], backend: str) -> np.ndarray:
+    """Draw the panels into one image, (H, W, 3) uint8, without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 9.63), dpi=130, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    figure.text(0.02, 0.962, "gpuconv", size=20, weight="bold", color=INK, va="center")
+    figure.text(0.98, 0.962, f"version {gpuconv.__version__}, backend {backend}", **SMALL, ha="right", va="center")
+    figure.text(0.98, 0.012, "Photograph: NASA, public domain", **SMALL, ha="right")
+    axes = figure.subplots(2, 3)
+    figure.subplots_adjust(left=0.02, right=0.98, top=0.875, bottom=0.04, wspace=0.04, hspace=0.15)
+    for axis, (title, call, image) in zip(axes.flat, panels, strict=True):
+        axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+        axis.set_axis_off()
+        axis.text(0, 1.065, title, transform=axis.transAxes, size=13, weight="bold", color=INK)
+        axis.text(0, 1.02, call, transform=axis.transAxes, family="monospace", **SMALL)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

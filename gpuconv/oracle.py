@@ -1,0 +1,127 @@
+"""The oracle: the formula of a Problem as a plain loop in extended precision, for tests and `gpuconv verify`.
+
+It shares no code with the backends: every output is one sum over the samples that its taps meet, and the boundary is
+followed step by step. Slow; for small problems.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gpuconv.planner import ErrorBound
+from gpuconv.problem import Boundary, Ints, Problem
+
+
+def compute(
+    problem: Problem, image: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (result before its conversion, |weights| * |image| there), in long double or exact Python integers."""
+    exact = _exact_dtype(problem)
+    image, weights = image.astype(exact), weights.astype(exact)
+    result: np.ndarray = np.empty(problem.out_shape, exact)
+    magnitude: np.ndarray = np.empty(problem.out_shape, exact)
+    per_group, outputs = problem.channels_in // problem.groups, problem.channels_out // problem.groups
+    axes = tuple(range(-problem.rank - 1, 0))
+    with np.errstate(all="ignore"):
+        for y in np.ndindex(*problem.out_extent):
+            samples = np.moveaxis(_window(problem, image, y), -problem.rank - 1, 0)  # channels first
+            for c in range(problem.channels_out):
+                first = c // outputs * per_group
+                group = np.moveaxis(samples[first : first + per_group], 0, -problem.rank - 1)
+                products = group * weights[c]
+                if problem.skip_zero_taps:
+                    products = np.where(weights[c] != 0, products, 0)
+                offset = 0 if bias is None else bias[c].astype(exact)
+                at: Any = (..., c, *y)
+                result[at] = products.sum(axis=axes) + offset
+                magnitude[at] = np.abs(products).sum(axis=axes) + np.abs(offset)
+    return result, magnitude
+
+
+def assert_agrees(
+    problem: Problem,
+    bound: ErrorBound,
+    got: np.ndarray,
+    image: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray | None = None,
+) -> None:
+    """Raise AssertionError unless every value of `got` is within the bound of the exact result."""
+    assert got.shape == problem.out_shape, f"shape {got.shape}, expected {problem.out_shape}"
+    assert got.dtype == problem.out_dtype, f"dtype {got.dtype}, expected {problem.out_dtype}"
+    result, magnitude = compute(problem, image, weights, bias)
+    with np.errstate(all="ignore"):
+        if result.dtype == object:
+            exact = _integer(result, problem) if problem.out_dtype.kind in "iu" else result.astype(problem.out_dtype)
+            np.testing.assert_array_equal(got, exact)
+            return
+        limit = bound.at(magnitude.real.astype("float64"), result)
+        result = _held(result, problem)
+        error = np.abs(got.astype(result.dtype) - result)
+        same = (np.isnan(result) & np.isnan(got)) | (result == got)
+    if not np.all(same | (error <= limit)):
+        worst = np.unravel_index(
+            np.argmax(np.where(same, 0, np.nan_to_num(error, nan=np.inf) / (limit + 1e-300))), got.shape
+        )
+        raise AssertionError(f"at {worst}: got {got[worst]}, exact {result[worst]}, bound {limit[worst]}")
+
+
+def _exact_dtype(problem: Problem) -> type:
+    kind = problem.compute_dtype.kind
+    return object if kind in "iu" else np.clongdouble if kind == "c" else np.longdouble
+
+
+def _window(problem: Problem, image: np.ndarray, y: Ints) -> np.ndarray:
+    """The samples that the taps of one output meet."""
+    samples = image
+    for axis in range(problem.rank):
+        start = y[axis] * problem.stride[axis] - problem.pad_before[axis]
+        positions = [start + r * problem.dilation[axis] for r in range(problem.filter[axis])]
+        samples = np.stack([_sample(problem, samples, axis - problem.rank, p) for p in positions], axis - problem.rank)
+    return samples
+
+
+def _sample(problem: Problem, image: np.ndarray, axis: int, position: int) -> np.ndarray:
+    found = _walk(position, image.shape[axis], problem.boundary)
+    plane = image.take(0 if found is None else found, axis)
+    return np.full_like(plane, problem.fill) if found is None else plane
+
+
+def _walk(position: int, extent: int, boundary: Boundary) -> int | None:
+    """Walk from outside to the sample that stands at a position; None is the fill value."""
+    while not 0 <= position < extent:
+        if boundary == "constant":
+            return None
+        if boundary == "edge":
+            return 0 if position < 0 else extent - 1
+        if boundary == "wrap":
+            position += extent if position < 0 else -extent
+        elif boundary == "symmetric":
+            position = -1 - position if position < 0 else 2 * extent - 1 - position
+        elif extent == 1:
+            return 0
+        else:
+            position = -position if position < 0 else 2 * extent - 2 - position
+    return position
+
+
+def _integer(result: np.ndarray, problem: Problem) -> np.ndarray:
+    """Exact integers as the output dtype: clipped or modulo."""
+    info = np.iinfo(problem.out_dtype)
+    if problem.overflow == "wrap":
+        result = (result - info.min) % 2**info.bits + info.min
+    clipped: np.ndarray = np.clip(result, info.min, info.max)
+    return clipped.astype(problem.out_dtype)
+
+
+def _held(result: np.ndarray, problem: Problem) -> np.ndarray:
+    """A float result as the output dtype can hold it: clipped for integers (nan becomes 0), infinite beyond a float."""
+    out = problem.out_dtype
+    if out.kind not in "iu":
+        limit = np.finfo(out).max
+        return result if out.kind == "c" else np.where(np.abs(result) > limit, np.copysign(np.inf, result), result)
+    info = np.iinfo(out)
+    if problem.overflow == "wrap" and np.any((result < info.min) | (result > info.max)):
+        raise ValueError("the oracle compares wrapped floats only where none wraps")
+    clipped: np.ndarray = np.clip(np.where(np.isnan(result), 0, result), info.min, info.max)
+    return clipped

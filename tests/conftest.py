@@ -1,0 +1,46 @@
+"""One `backend` fixture: every test that takes it runs on every backend that is available here.
+
+Without a CUDA driver the CuPy backend is executed through the stand-in `cupy` of tests/standin, which compiles the kernels
+for the CPU; the Numba kernels run under Numba's simulator, in processes of their own (tests/numba_sim).
+"""
+
+import ctypes
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("gpuconv", deadline=None, derandomize=True, max_examples=40)
+settings.load_profile("gpuconv")
+
+
+def _has_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+if not _has_driver():
+    sys.path.insert(0, str(Path(__file__).parent / "standin"))
+
+
+@pytest.fixture(params=["numpy", "cupy", "numba_cuda"])
+def backend(request: pytest.FixtureRequest) -> str:
+    from gpuconv.backends import reason_unavailable
+
+    reason = reason_unavailable(request.param)
+    if reason:
+        pytest.skip(reason)
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def automatic_selection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the caller's environment or on another test's choice of backend."""
+    from gpuconv import backends
+
+    monkeypatch.delenv("GPUCONV_BACKEND", raising=False)
+    monkeypatch.setattr(backends, "_process_choice", [])
