@@ -3,10 +3,13 @@
 from gpuconv.backends import backend, set_backend
 from gpuconv.core import convolve, correlate, output_size, sepconvolve
 from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError
+from gpuconv.tracing import Step, Trace, trace
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendUnavailableError",
+    "Step",
+    "Trace",
     "UnsupportedProblemError",
     "backend",
     "convolve",
@@ -14,4 +17,5 @@ __all__ = [
     "output_size",
     "sepconvolve",
     "set_backend",
+    "trace",
 ]

@@ -164,12 +164,19 @@ def _adopt_tensor(name: str, x: Any) -> Adopted:
         raise TypeError(f"{name} must be a dense tensor; got layout {x.layout}")
     if x.dtype == torch.bfloat16:
         raise TypeError(f"{name} must not be bfloat16 (not supported yet); pass {name}.float()")
-    x = x.detach().resolve_conj().resolve_neg()
+    if x.is_conj() or x.is_neg():
+        if name == "out":
+            raise TypeError(
+                "out must not be a lazily conjugated or negated tensor; pass out.resolve_conj().resolve_neg()"
+            )
+        return _adopt_tensor(name, x.resolve_conj().resolve_neg())
     if x.device.type == "cpu":
-        return Adopted(x.numpy(), "torch", x)
+        return Adopted(x.detach().numpy(), "torch", x)
     if x.device.type != "cuda":
         raise TypeError(f"{name} must be on the CPU or a CUDA device; got device {x.device}")
-    return Adopted(_device_view(x, x.device.index), "torch", x, torch.cuda.current_stream(x.device).cuda_stream)
+    return Adopted(
+        _device_view(x.detach(), x.device.index), "torch", x, torch.cuda.current_stream(x.device).cuda_stream
+    )
 
 
 def _adopt_dlpack(x: Any) -> Adopted:

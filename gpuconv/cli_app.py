@@ -91,9 +91,7 @@ def filter_image(
     weights: Annotated[str | None, _choice(WEIGHTS_HELP, "FILE_OR_LIST")] = None,
     boundary: Annotated[str, typer.Option(metavar="NAME", help=BOUNDARY_HELP)] = "symmetric",
     page: Annotated[int | None, typer.Option(metavar="N", help="Which image of a file that holds several.")] = None,
-    backend: DEMO_OUTPUT = Path("gpuconv-demo.png")
-
-BackendOption = None,
+    backend: BackendOption = None,
 ) -> None:
     """Read, filter, write; the output is checked before the work is done."""
     job = choose({name: context.params[name] for name in JOBS})
@@ -111,9 +109,7 @@ BackendOption = None,
 @app.command()
 def demo(
     output: Annotated[Path, typer.Argument(metavar="[OUTPUT]", help="Where the picture goes.")] = DEMO_OUTPUT,
-    backend: DEMO_OUTPUT = Path("gpuconv-demo.png")
-
-BackendOption = None,
+    backend: BackendOption = None,
 ) -> None:
     """Filter a photograph in five ways and write one picture with the results side by side."""
     from gpuconv.demo import write_demo
@@ -141,9 +137,7 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for prog
 
 
 @app.command()
-def verify(backend: DEMO_OUTPUT = Path("gpuconv-demo.png")
-
-BackendOption = None) -> None:
+def verify(backend: BackendOption = None) -> None:
     """Compute known problems on this machine and compare with the exact results; exit code 1 if any differs."""
     from gpuconv.cli_verify import verify_backend
 

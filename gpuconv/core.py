@@ -287,8 +287,12 @@ def _options(arguments: dict[str, Any]) -> Options:
 
 def filter_call(x: Any, weights: Any, options: Options, *, flipped: bool) -> Call:
     """Run one N-dimensional filter over the spatial axes of x; `flipped` makes it a convolution."""
+    return adopted_call(adopt("x", x), adopt("weights", weights), options, flipped=flipped)
+
+
+def adopted_call(image: Adopted, taps: Adopted, options: Options, *, flipped: bool) -> Call:
+    """As filter_call, for a face that has looked at the arrays already."""
     options.check_names()
-    image, taps = adopt("x", x), adopt("weights", weights)
     rank = taps.view.ndim
     if rank == 0 or 0 in taps.view.shape:
         raise ValueError(f"weights must have at least one axis and one tap; got shape {taps.view.shape}")

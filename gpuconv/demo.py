@@ -1,5 +1,6 @@
 """The demo: a photograph and what the filters make of it, side by side in one picture."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ import gpuconv
 from gpuconv import backends, filters, imagefile
 
 PHOTOGRAPH = Path(str(files("gpuconv") / "data" / "astronaut.jpg"))
-LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
+STEPS: tuple[tuple[str, Callable[..., Any], str, dict[str, float]], ...] = (
+    ("Blurred", filters.gaussian, "photo", {"sigma": 4}),
+    ("Sharpened", filters.unsharp_mask, "photo", {"sigma": 2, "amount": 1.5}),
+    ("Edges", filters.sobel, "grey", {}),
+    ("Laplacian", filters.laplace, "grey", {}),
+    ("Embossed", filters.emboss, "grey", {}),
+)  # title, filter, of which image, with which parameters
 INK = "#1a1a1a"
 SMALL: dict[str, Any] = {"size": 10, "color": "#6b6b6b"}
 
@@ -28,20 +35,23 @@ def photograph() -> np.ndarray:
     return imagefile.read(PHOTOGRAPH).pixels
 
 
+def grey(photo: np.ndarray) -> np.ndarray:
+    """Return the luminance of an RGB image (ITU-R BT.601), as uint8 (H, W)."""
+    luminance: np.ndarray = photo @ np.array([0.299, 0.587, 0.114])
+    return luminance.round().astype(np.uint8)
+
+
 def results(backend: str | None = None) -> list[Panel]:
-    """Return the panels of the demo: the photograph and every filter's image of it."""
+    """Return the panels of the demo: the photograph and what every filter makes of it."""
     photo = photograph()
-    grey = (photo @ np.array(LUMINANCE)).round().astype(np.uint8)
-    options: dict[str, Any] = {"backend": backend}
-    colour = {"channel_axis": -1, **options}
-    return [
-        ("Original", "photo", photo),
-        ("Blurred", "gaussian(photo, sigma=4)", filters.gaussian(photo, 4, **colour)),
-        ("Sharpened", "unsharp_mask(photo, sigma=2, amount=1.5)", filters.unsharp_mask(photo, 2, 1.5, **colour)),
-        ("Edges", "sobel(grey)", filters.sobel(grey, **options)),
-        ("Laplacian", "laplace(grey)", filters.laplace(grey, **options)),
-        ("Embossed", "emboss(grey)", filters.emboss(grey, **options)),
-    ]
+    images = {"photo": photo, "grey": grey(photo)}
+    panels: list[Panel] = [("Original", "photo", photo)]
+    for title, run, name, parameters in STEPS:
+        call = ", ".join([name, *(f"{key}={value}" for key, value in parameters.items())])
+        axis = -1 if name == "photo" else None
+        image = run(images[name], channel_axis=axis, backend=backend, **parameters)
+        panels.append((title, f"{run.__name__}({call})", image))
+    return panels
 
 
 def write_demo(output: Path, backend: str | None = None) -> str:
@@ -75,7 +85,7 @@ def _drawn(panels: list[Panel], backend: str) -> np.ndarray:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 9.63), dpi=130, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     figure.text(0.02, 0.962, "gpuconv", size=20, weight="bold", color=INK, va="center")
     figure.text(0.98, 0.962, f"version {gpuconv.__version__}, backend {backend}", **SMALL, ha="right", va="center")
     figure.text(0.98, 0.012, "Photograph: NASA, public domain", **SMALL, ha="right")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from gpuconv.problem import DType
+from gpuconv.facts import Facts
+from gpuconv.problem import DType, Problem
 
 COMPUTE_DTYPES = ("int32", "int64", "uint64", "float32", "float64", "complex64", "complex128")
 
@@ -48,6 +49,36 @@ def resolve_dtypes(image: DType, weights: DType, compute: object = None, out: ob
     return chosen, result
 
 
+def accumulator(problem: Problem, facts: Facts) -> DType:
+    """Dtype of the sum: int32 where no integer result can exceed it, else the compute dtype.
+
+    Raises
+    ------
+    OverflowError
+        If an integer sum could exceed the compute dtype.
+    """
+    compute = problem.compute_dtype
+    if not is_integer(compute):
+        return compute
+    largest = max(_largest(problem.image_dtype, facts.image_max), abs(int(problem.fill.real)))
+    total = facts.weights_sum
+    if total is None:
+        total = problem.taps * _largest(problem.weights_dtype, None)
+    bound = largest * int(total) + (_largest(problem.weights_dtype, facts.bias_max) if problem.bias else 0)
+    if bound > np.iinfo(compute).max and not _wraps_narrower(problem):
+        raise OverflowError(
+            f"an integer result must fit {compute}; it may reach {largest} * {int(total)} (largest |x| times sum of "
+            "|weights|): pass compute_dtype='float64' to compute in floating point"
+        )
+    return np.dtype("int32") if bound < 2**31 else compute
+
+
+def _wraps_narrower(problem: Problem) -> bool:
+    """Whether only the low bits of the sum come out: they are right whether or not the high ones have overflowed."""
+    out = problem.out_dtype
+    return problem.overflow == "wrap" and is_integer(out) and out.itemsize < problem.compute_dtype.itemsize
+
+
 def _default_out_dtype(image: DType, compute: DType) -> DType:
     """Float images keep their dtype (or become as complex as the result); integers give the compute dtype."""
     return compute if is_integer(image) or (compute.kind == "c" and image.kind != "c") else image
@@ -64,3 +95,13 @@ def _as_dtype(name: str, value: object) -> DType:
     except TypeError:
         raise TypeError(f"{name} must be a NumPy dtype; got {value!r}") from None
     return dtype.newbyteorder("=")
+
+
+def _largest(dtype: DType, measured: int | None) -> int:
+    """Largest magnitude a value of an integer dtype can have."""
+    if measured is not None:
+        return measured
+    if dtype.kind == "b":
+        return 1
+    info = np.iinfo(dtype)
+    return max(int(info.max), -int(info.min))

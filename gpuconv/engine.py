@@ -47,18 +47,24 @@ def facts_of(call: Call) -> Facts:
     """What planning may know of the arrays; arrays on a device are not read."""
     image, weights, factors = call.operands.image, call.operands.weights, call.operands.factors
     arrays = factors or ((weights,) if isinstance(weights, np.ndarray) and weights.size > 0 else ())
-    measure = (
-        isinstance(image, np.ndarray) and image.dtype.kind in "iu" and image.dtype.itemsize == 8 and image.size > 0
-    )
+    bias = call.operands.bias
     return Facts(
         image_place="host" if isinstance(image, np.ndarray) else "device",
         weights_place="host" if factors or isinstance(weights, np.ndarray) else "device",
         weights_sum=math.prod(map(_largest_sum, arrays)) if arrays else None,
-        image_max=max(abs(int(image.max())), abs(int(image.min()))) if measure else None,
+        image_max=_largest_integer(image) if image.dtype.itemsize == 8 else None,
+        bias_max=None if bias is None else _largest_integer(bias),
         separable=bool(factors),
         zero_taps=not arrays or not all(map(np.all, arrays)),
         precision=call.precision,
     )
+
+
+def _largest_integer(view: View) -> int | None:
+    """Largest magnitude among integers on the host; None where it is not known."""
+    if not isinstance(view, np.ndarray) or view.dtype.kind not in "iu":
+        return None
+    return max(abs(int(view.max())), abs(int(view.min()))) if view.size else 0
 
 
 def _largest_sum(weights: np.ndarray) -> float | int:

@@ -26,6 +26,7 @@ class Facts:
     weights_place: Place = "host"
     weights_sum: float | int | None = None  # largest sum |weights| of an output channel; None: on the device, unknown
     image_max: int | None = None  # largest |image| of 64-bit integers; None: not measured
+    bias_max: int | None = None  # largest |bias| of integers; None: on the device, or no integers
     separable: bool = False  # the weights are the outer product of the 1D factors among the operands
     zero_taps: bool = True  # whether some weight is (or may be) zero
     precision: str = "standard"

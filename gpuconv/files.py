@@ -35,6 +35,8 @@ def check_output(path: Path) -> None:
             raise FileError(f"the output's folder must exist; there is no folder {name_of(path.parent)}")
         if not os.access(path.parent, os.W_OK):
             raise FileError(f"the output's folder must be writable; {name_of(path.parent)} is not")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise FileError(f"the output must be writable; {name_of(path)} is not")
     except OSError as error:
         raise FileError(f"cannot write {name_of(path)}: {error.strerror}") from None
 

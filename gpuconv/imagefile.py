@@ -101,7 +101,8 @@ def read(path: Path, page: int | None = None) -> Picture:
         pixels = upright.numpy()
     except pyvips.Error as error:
         raise FileError(f"{name_of(path)} is damaged or not supported: {_reason(error)}") from None
-    icc = upright.get("icc-profile-data") if upright.get_typeof("icc-profile-data") else None
+    has_profile = rgb is image and upright.get_typeof("icc-profile-data")  # after a conversion it is the old space's
+    icc = upright.get("icc-profile-data") if has_profile else None
     note = "" if rgb is image else f"{name_of(path)} was converted from {space.upper()} to 8-bit sRGB"
     picture, resolution = Picture(pixels, icc, note=note), (upright.xres, upright.yres)
     return picture if resolution == (NOT_STATED, NOT_STATED) else replace(picture, resolution=resolution)

@@ -71,7 +71,7 @@ def conv1d(
     >>> conv1d(np.array([[3, 2, 1, 0]]), np.array([[[1, 0, -1]]]), padding=1)
     array([[-2,  2,  2,  1]])
     """
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+    return execute(layer_call(1, input, weight, bias, stride, padding, dilation, groups))
 
 
 def conv2d(
@@ -122,19 +122,20 @@ def conv2d(
     >>> conv2d(images, filters, np.zeros(16, "float32"), stride=2, padding=1).shape
     (8, 16, 16, 16)
     """
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+    return execute(layer_call(2, input, weight, bias, stride, padding, dilation, groups))
 
 
-def _conv(
+def layer_call(
     rank: int,
     input_: Any,
     weight: Any,
-    bias: Any,
-    stride: PerAxis,
-    padding: PerAxis | str,
-    dilation: PerAxis,
-    groups: int,
-) -> Any:
+    bias: Any = None,
+    stride: PerAxis = 1,
+    padding: PerAxis | str = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+) -> Call:
+    """Validate a layer's arguments and state its Problem."""
     x, w = adopt("input", input_), adopt("weight", weight)
     b = None if bias is None else adopt("bias", bias)
     _check_shapes(rank, x, w, b, groups)
@@ -157,7 +158,7 @@ def _conv(
         bias=b is not None,
     )
     operands = Operands(x.view, w.view, bias=None if b is None else b.view)
-    return execute(Call(problem, x, operands, tuple(range(x.view.ndim))))
+    return Call(problem, x, operands, tuple(range(x.view.ndim)))
 
 
 def _check_shapes(rank: int, x: Adopted, w: Adopted, b: Adopted | None, groups: int) -> None:

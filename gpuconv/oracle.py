@@ -56,9 +56,10 @@ def assert_agrees(
             np.testing.assert_array_equal(got, exact)
             return
         limit = bound.at(magnitude.real.astype("float64"), result)
-        result = _held(result, problem)
+        if problem.out_dtype.kind in "iu":
+            result = _clipped(result, problem)
         error = np.abs(got.astype(result.dtype) - result)
-        same = (np.isnan(result) & np.isnan(got)) | (result == got)
+        same = (np.isnan(result) & np.isnan(got)) | (result == got) | _overflowed(got, result, limit)
     if not np.all(same | (error <= limit)):
         worst = np.unravel_index(
             np.argmax(np.where(same, 0, np.nan_to_num(error, nan=np.inf) / (limit + 1e-300))), got.shape
@@ -114,13 +115,17 @@ def _integer(result: np.ndarray, problem: Problem) -> np.ndarray:
     return clipped.astype(problem.out_dtype)
 
 
-def _held(result: np.ndarray, problem: Problem) -> np.ndarray:
-    """A float result as the output dtype can hold it: clipped for integers (nan becomes 0), infinite beyond a float."""
-    out = problem.out_dtype
-    if out.kind not in "iu":
-        limit = np.finfo(out).max
-        return result if out.kind == "c" else np.where(np.abs(result) > limit, np.copysign(np.inf, result), result)
-    info = np.iinfo(out)
+def _overflowed(got: np.ndarray, result: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Where a real float output is rightly infinite: the exact result is (nearly) too large for it."""
+    if got.dtype.kind != "f":
+        return np.zeros(got.shape, bool)
+    overflowed: np.ndarray = np.isinf(got) & (got * result > 0) & (np.abs(result) + limit > np.finfo(got.dtype).max)
+    return overflowed
+
+
+def _clipped(result: np.ndarray, problem: Problem) -> np.ndarray:
+    """A float result clipped to what an integer output holds; nan becomes 0."""
+    info = np.iinfo(problem.out_dtype)
     if problem.overflow == "wrap" and np.any((result < info.min) | (result > info.max)):
         raise ValueError("the oracle compares wrapped floats only where none wraps")
     clipped: np.ndarray = np.clip(np.where(np.isnan(result), 0, result), info.min, info.max)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpuconv.dtypes import is_integer
+from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, cuda, numba_cuda
 from gpuconv.problem import DType, Problem
@@ -51,30 +51,6 @@ def gamma(terms: int, unit: float) -> float:
     return math.inf if terms * unit >= 1 else terms * unit / (1 - terms * unit)
 
 
-def accumulator(problem: Problem, facts: Facts) -> DType:
-    """Dtype of the sum: int32 where no integer result can exceed it, else the compute dtype.
-
-    Raises
-    ------
-    OverflowError
-        If an integer sum could exceed the compute dtype.
-    """
-    compute = problem.compute_dtype
-    if not is_integer(compute):
-        return compute
-    largest = max(_largest(problem.image_dtype, facts.image_max), abs(int(problem.fill.real)))
-    total = facts.weights_sum
-    if total is None:
-        total = problem.taps * _largest(problem.weights_dtype, None)
-    bound = largest * int(total)
-    if bound > np.iinfo(compute).max:
-        raise OverflowError(
-            f"an integer result must fit {compute}; it may reach {largest} * {int(total)} (largest |x| times sum of "
-            "|weights|): pass compute_dtype='float64' to compute in floating point"
-        )
-    return np.dtype("int32") if bound < 2**31 else compute
-
-
 def error_bound(problem: Problem, separable: bool) -> ErrorBound:
     """Bound of the direct sum (or of separable passes) in the compute dtype, conversions included."""
     out_relative, out_step = _conversion_error(problem)
@@ -115,16 +91,6 @@ def worth_a_gpu(problem: Problem) -> bool:
     transferred = problem.images * problem.channels_in * math.prod(problem.extent) * problem.image_dtype.itemsize
     transferred += math.prod(problem.out_shape) * problem.out_dtype.itemsize
     return problem.multiply_adds / 1e9 > transferred / 10e9 + 0.2e-3
-
-
-def _largest(dtype: DType, measured: int | None) -> int:
-    """Largest magnitude a value of an integer dtype can have."""
-    if measured is not None:
-        return measured
-    if dtype.kind == "b":
-        return 1
-    info = np.iinfo(dtype)
-    return max(int(info.max), -int(info.min))
 
 
 def _conversion_error(problem: Problem) -> tuple[float, float]:

@@ -31,9 +31,7 @@ def check_call(call: Call) -> np.ndarray:
     in_engine_order = result.reshape(*result.shape, *(1 for _ in dropped)).transpose(np.argsort(order))
     operands = call.operands
     bias = None if operands.bias is None else np.asarray(operands.bias)
-    oracle.assert_agrees(
-        call.problem, plan.bound, in_engine_order, operands.image, operands.full_weights(), bias
-    )
+    oracle.assert_agrees(call.problem, plan.bound, in_engine_order, operands.image, operands.full_weights(), bias)
     return result
 
 

@@ -1,7 +1,7 @@
 """One `backend` fixture: every test that takes it runs on every backend that is available here.
 
-Without a CUDA driver the CuPy backend is executed through the stand-in `cupy` of tests/standin, which compiles the kernels
-for the CPU; the Numba kernels run under Numba's simulator, in processes of their own (tests/numba_sim).
+Without a CUDA driver the CuPy backend is executed through the stand-in `cupy` of tests/standin, which compiles the
+kernels for the CPU; the Numba kernels run under Numba's simulator, in processes of their own (tests/numba_sim).
 """
 
 import ctypes

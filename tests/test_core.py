@@ -29,7 +29,9 @@ def test_1d(backend, size, boundary):
     check_convolve(random((3, 301), "f4"), random(7, "f4", 1), size=size, boundary=boundary, backend=backend)
 
 
-@pytest.mark.parametrize(("shape", "taps"), [((1, 1), (3, 3)), ((2, 3), (9, 11)), ((16, 33), (4, 2)), ((31, 17), (1, 6))])
+@pytest.mark.parametrize(
+    ("shape", "taps"), [((1, 1), (3, 3)), ((2, 3), (9, 11)), ((16, 33), (4, 2)), ((31, 17), (1, 6))]
+)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_even_and_large_filters(backend, shape, taps, boundary):
     check_convolve(random(shape, "f4"), random(taps, "f4", 1), boundary=boundary, backend=backend)
@@ -94,7 +96,9 @@ def test_channels(backend, channel_axis):
     moved = np.moveaxis(image, -1, channel_axis)
     result = gpuconv.convolve(moved, w, channel_axis=channel_axis, boundary="symmetric", backend=backend)
     assert result.shape == moved.shape
-    expected = np.stack([gpuconv.convolve(image[..., c], w, boundary="symmetric", backend=backend) for c in range(3)], -1)
+    expected = np.stack(
+        [gpuconv.convolve(image[..., c], w, boundary="symmetric", backend=backend) for c in range(3)], -1
+    )
     np.testing.assert_array_equal(np.moveaxis(result, channel_axis, -1), expected)
 
 
@@ -192,6 +196,7 @@ def test_output_size():
 
 
 X, W = np.ones((5, 6)), np.ones((3, 3))
+INTEGERS = {"x": X.astype("u1"), "weights": W.astype("u1")}
 READ_ONLY = np.ones((5, 6))
 READ_ONLY.flags.writeable = False
 REFUSED = [
@@ -227,8 +232,8 @@ REFUSED = [
     (ValueError, "fill must be one number", {"boundary": "constant", "fill": [1, 2]}),
     (TypeError, "fill must be real", {"boundary": "constant", "fill": 1j}),
     (TypeError, "fill must be boolean", {"boundary": "constant", "fill": "a"}),
-    (ValueError, "fill must be a whole number", {"x": X.astype("u1"), "weights": W.astype("u1"), "boundary": "constant", "fill": 0.5}),
-    (ValueError, "fill must fit uint64", {"x": X.astype("u1"), "weights": W.astype("u1"), "boundary": "constant", "fill": -1}),
+    (ValueError, "fill must be a whole number", {**INTEGERS, "boundary": "constant", "fill": 0.5}),
+    (ValueError, "fill must fit uint64", {**INTEGERS, "boundary": "constant", "fill": -1}),
     (ValueError, "origin must keep", {"origin": 2}),
     (ValueError, "origin needs size='same'", {"origin": 1, "size": "full"}),
     (ValueError, "exclude each other", {"axes": (0, 1), "channel_axis": 0}),
@@ -248,7 +253,11 @@ def test_refused(error, message, arguments):
     arguments = {"x": X, "weights": W, **arguments}
     for function in (gpuconv.convolve, gpuconv.correlate):
         with pytest.raises(error, match=message):
-            function(arguments["x"], arguments["weights"], **{k: v for k, v in arguments.items() if k not in ("x", "weights")})
+            function(
+                arguments["x"],
+                arguments["weights"],
+                **{k: v for k, v in arguments.items() if k not in ("x", "weights")},
+            )
 
 
 def test_refused_factors():

@@ -59,7 +59,10 @@ def test_out_dtypes(backend, out_dtype):
 @pytest.mark.parametrize("rounding", ["half_even", "trunc", "floor"])
 @pytest.mark.parametrize("overflow", ["saturate", "wrap"])
 def test_rounding_and_overflow(backend, rounding, overflow):
-    x = np.array([-1e30, -130.5, -128.5, -1.5, -0.5, 0.5, 1.5, 2.5, 126.5, 127.5, 128.5, 300.7, 1e6, np.inf, -np.inf, np.nan], "f4")
+    x = np.array(
+        [-1e30, -130.5, -128.5, -1.5, -0.5, 0.5, 1.5, 2.5, 126.5, 127.5, 128.5, 300.7, 1e6, np.inf, -np.inf, np.nan],
+        "f4",
+    )
     for dtype in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"):
         result = gpuconv.convolve(x, [1.0], out_dtype=dtype, rounding=rounding, overflow=overflow, backend=backend)
         info = np.iinfo(dtype)

@@ -77,13 +77,15 @@ def test_a_named_backend_never_falls_back(available):
 
 
 def test_a_named_backend_says_what_it_cannot_compute():
-    with pytest.raises(gpuconv.UnsupportedProblemError, match="backend 'numpy' cannot compute this: .* host arrays only"):
+    with pytest.raises(
+        gpuconv.UnsupportedProblemError, match=r"backend 'numpy' cannot compute this: .* host arrays only"
+    ):
         backends.select(_problem(), Facts(image_place="device"), "numpy")
 
 
 def test_no_backend_for_a_device_array(available):
     available.update(cupy="no driver", numba_cuda="not installed")
-    with pytest.raises(gpuconv.UnsupportedProblemError, match="no driver.*not installed.*host arrays only"):
+    with pytest.raises(gpuconv.UnsupportedProblemError, match=r"no driver.*not installed.*host arrays only"):
         backends.select(_problem(), Facts(image_place="device"), None)
 
 

@@ -19,14 +19,14 @@ class Options(TypedDict, total=False):
 
 
 def apply(image: Any, taps: Any, **options: Unpack[Options]) -> Any:
-    """Convolve with weights of your own, under the rules of this module.
+    """Convolve with weights of your own, under the rules of `gpuconv.filters`.
 
     Parameters
     ----------
     image : array, shape (..., H, W) or with channels
         The image.
-    taps : array, shape (R, S), or list of two 1D arrays
-        The weights, or their factors along the rows' axis and the columns' axis.
+    taps : array, shape (R, S), or tuple of two 1D arrays
+        The weights, or their two factors, first axis first.
     **options : Options
         boundary, fill, channel_axis, backend.
 
@@ -37,7 +37,9 @@ def apply(image: Any, taps: Any, **options: Unpack[Options]) -> Any:
 
     Examples
     --------
-    >>> apply(np.array([[0, 90, 180]], np.uint8), [[1, 0, -1]]).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.apply(np.array([[0, 90, 180]], np.uint8), [[1, 0, -1]]).tolist()
     [[90, 180, 90]]
     """
     return response(image, taps, options, out_dtype=_integer_dtype(image))
@@ -50,8 +52,8 @@ def mid_grey(image: Any) -> int:
 
 
 def response(image: Any, taps: Any, options: Options, out_dtype: np.dtype[Any] | None = None) -> Any:
-    """Convolve with 2D weights, or with a list of two 1D factors; integers give floats unless `out_dtype` is given."""
-    run = sepconvolve if isinstance(taps, list) else convolve
+    """Convolve with 2D weights, or with a tuple of two 1D factors; integers give floats unless `out_dtype` is given."""
+    run = sepconvolve if isinstance(taps, tuple) else convolve
     keywords: dict[str, Any] = {"boundary": "symmetric", **options}
     return run(image, taps, out_dtype=out_dtype, **keywords)
 

@@ -15,10 +15,12 @@ def sobel(image: Any, **options: Unpack[Options]) -> Any:
 
     Examples
     --------
-    >>> sobel(np.array([[0, 0, 50, 50]], np.uint8)).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.sobel(np.array([[0, 0, 50, 50]], np.uint8)).tolist()
     [[0, 200, 200, 0]]
     """
-    down, along = (response(image, list(weights.sobel_pair(axis)), options) for axis in (0, 1))
+    down, along = (response(image, weights.sobel_pair(axis), options) for axis in (0, 1))
     library = sys.modules[type(down).__module__.partition(".")[0]]  # numpy, cupy or torch
     return as_image(image, library.hypot(down, along), options)
 
@@ -28,7 +30,9 @@ def laplace(image: Any, **options: Unpack[Options]) -> Any:
 
     Examples
     --------
-    >>> laplace(np.array([[0, 0, 50, 50]], np.uint8)).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.laplace(np.array([[0, 0, 50, 50]], np.uint8)).tolist()
     [[128, 178, 78, 128]]
     """
     return as_image(image, response(image, weights.laplace(), options) + mid_grey(image), options)
@@ -39,7 +43,9 @@ def emboss(image: Any, **options: Unpack[Options]) -> Any:
 
     Examples
     --------
-    >>> emboss(np.array([[0, 0, 20, 20]], np.uint8)).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.emboss(np.array([[0, 0, 20, 20]], np.uint8)).tolist()
     [[128, 168, 168, 128]]
     """
     return as_image(image, response(image, weights.emboss(), options) + mid_grey(image), options)

@@ -33,13 +33,15 @@ def gaussian(image: Any, sigma: float, *, truncate: float = 4.0, **options: Unpa
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from gpuconv import filters
     >>> image = np.zeros((5, 5), np.uint8)
     >>> image[2, 2] = 200
-    >>> gaussian(image, 0.5)[2].tolist()
+    >>> filters.gaussian(image, 0.5)[2].tolist()
     [0, 17, 124, 17, 0]
     """
     factor = weights.gaussian(sigma, truncate)
-    return apply(image, [factor, factor], **options)
+    return apply(image, (factor, factor), **options)
 
 
 def box(image: Any, n: int, **options: Unpack[Options]) -> Any:
@@ -66,11 +68,13 @@ def box(image: Any, n: int, **options: Unpack[Options]) -> Any:
 
     Examples
     --------
-    >>> box(np.array([[0, 90, 0]], np.uint8), 3).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.box(np.array([[0, 90, 0]], np.uint8), 3).tolist()
     [[30, 30, 30]]
     """
     factor = weights.box(n)
-    return apply(image, [factor, factor], **options)
+    return apply(image, (factor, factor), **options)
 
 
 def sharpen(image: Any, **options: Unpack[Options]) -> Any:
@@ -78,7 +82,9 @@ def sharpen(image: Any, **options: Unpack[Options]) -> Any:
 
     Examples
     --------
-    >>> sharpen(np.array([[10, 10, 20, 20]], np.uint8)).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.sharpen(np.array([[10, 10, 20, 20]], np.uint8)).tolist()
     [[10, 0, 30, 20]]
     """
     return apply(image, weights.sharpen(), **options)
@@ -114,11 +120,13 @@ def unsharp_mask(image: Any, sigma: float = 1.0, amount: float = 1.0, **options:
 
     Examples
     --------
-    >>> unsharp_mask(np.array([[10, 10, 20, 20]], np.uint8), amount=2).tolist()
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.unsharp_mask(np.array([[10, 10, 20, 20]], np.uint8), amount=2).tolist()
     [[9, 4, 26, 21]]
     """
     if not math.isfinite(amount):
         raise ValueError(f"amount must be finite; got {amount}")
     factor = weights.gaussian(sigma)
-    blurred = response(image, [factor, factor], options)
+    blurred = response(image, (factor, factor), options)
     return as_image(image, image + float(amount) * (image - blurred), options)

@@ -1,0 +1,164 @@
+"""The rules of scipy.signal: which input slides over which, result dtypes, centring and refusals."""
+
+import cmath
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gpuconv.arrays import Adopted, adopt, flip
+from gpuconv.core import adopted_call, conjugate
+from gpuconv.dtypes import check_dtype, is_integer
+from gpuconv.engine import execute
+from gpuconv.errors import check_choice
+from gpuconv.options import Options
+from gpuconv.problem import SIZES, DType, Ints
+
+# What SciPy's own loops cannot add up; NumPy's, which it takes for most 1D calls, can.
+REFUSED = {"direct": ("bool", "float16"), "auto": ("bool",), "fft": ()}
+BOUNDARIES = {
+    "fill": "constant",
+    "wrap": "wrap",
+    "circular": "wrap",
+    "symm": "symmetric",
+    "symmetric": "symmetric",
+}
+
+
+def convolve(first: Adopted, second: Adopted, mode: str, method: str) -> Any:
+    """Convolve arrays of any rank; the order matters under "same" only, and the smaller one becomes the weights."""
+    rank = _common_rank(first, second)
+    dtype = _result_dtype(first, second)
+    if rank == 0:
+        return _product(first, second)
+    check_choice("mode", mode, SIZES)
+    check_choice("method", method, tuple(REFUSED))
+    _check_samples(first, second)
+    swapped = mode == "valid" and _smaller(first, second)
+    smaller = math.prod(first.view.shape) < math.prod(second.view.shape)
+    if dtype.name in REFUSED[method] and (rank > 1 or (mode == "same" and smaller)):
+        raise ValueError(f"method={method!r} must not be asked for {dtype} arrays of this rank and mode (as in SciPy)")
+    if mode == "full":
+        swapped = smaller if first.place == second.place else second.on_device
+    image, weights = (second, first) if swapped else (first, second)
+    return _run(first, image, weights, dtype, Options(size=mode), flipped=True)
+
+
+def filter_2d(
+    name: str, first: Adopted, second: Adopted, mode: str, boundary: str, fillvalue: Any, *, flipped: bool
+) -> Any:
+    """Convolve (flipped) or correlate two 2D arrays."""
+    if not first.view.ndim == second.view.ndim == 2:
+        raise ValueError(
+            f"{name} inputs must both be 2D; got shapes {tuple(first.view.shape)} and {tuple(second.view.shape)}"
+        )
+    dtype = _result_dtype(first, second)
+    check_choice("mode", mode, SIZES)
+    outside = BOUNDARIES[check_choice("boundary", boundary, tuple(BOUNDARIES))]
+    _check_samples(first, second)
+    if dtype.name in REFUSED["direct"]:
+        raise ValueError(f"{name} must not be asked for {dtype} arrays (as in SciPy)")
+    fill = _fill_value(fillvalue, dtype) if outside == "constant" else 0
+    swapped = mode == "valid" and _smaller(first, second)
+    image, weights = (second, first) if swapped else (first, second)
+    origin: Ints = (0, 0)
+    if not flipped:
+        weights = conjugated("in2", weights)
+        if mode == "same":
+            origin = tuple(-1 if taps % 2 == 0 else 0 for taps in weights.view.shape)
+        if swapped:  # the swapped correlation is reversed: so reverse the image, and correlate with reversed weights
+            image, flipped = reversed_(image), True
+    options = Options(size=mode, boundary=outside, fill=fill, origin=origin)
+    return _run(first, image, weights, dtype, options, flipped=flipped)
+
+
+def conjugated(name: str, x: Adopted) -> Adopted:
+    """The conjugate of a complex array, all others as they are."""
+    if x.view.dtype.kind != "c":
+        return x
+    return adopt(name, x.original.conj() if hasattr(x.original, "conj") else conjugate(x.view))
+
+
+def reversed_(x: Adopted) -> Adopted:
+    """The array backwards along every axis."""
+    return replace(x, view=flip(x.view, tuple(range(x.view.ndim))))
+
+
+def _run(owner: Adopted, image: Adopted, weights: Adopted, dtype: DType, options: Options, *, flipped: bool) -> Any:
+    """Filter `image` into an array of the library of `owner`, or its own if only it is on a device."""
+    owner = image if image.place != owner.place else owner
+    logical = dtype.kind == "b"
+    if logical and owner.library == "numba":
+        raise TypeError("in1 must not be a boolean Numba device array (its library cannot compare); pass uint8")
+    compute = None if is_integer(dtype) else "float32" if dtype == np.float16 else dtype
+    options = replace(
+        options,
+        precision="strict",
+        compute_dtype=compute,
+        out_dtype="uint8" if logical else dtype,
+        overflow="saturate" if logical else "wrap",
+    )
+    try:
+        result = execute(adopted_call(replace(owner, view=image.view), weights, options, flipped=flipped))
+    except OverflowError:
+        raise OverflowError(
+            f"a result of dtype {dtype} must fit it: the largest |value| of one input times the sum of the other's "
+            "must stay within 64 bits (SciPy would wrap silently); pass float64 arrays to compute in floating point"
+        ) from None
+    return result != 0 if logical else result
+
+
+def _common_rank(first: Adopted, second: Adopted) -> int:
+    if first.view.ndim != second.view.ndim:
+        raise ValueError(
+            "in1 and in2 should have the same dimensionality; got shapes "
+            f"{tuple(first.view.shape)} and {tuple(second.view.shape)}"
+        )
+    return int(first.view.ndim)
+
+
+def _result_dtype(first: Adopted, second: Adopted) -> DType:
+    check_dtype("in1", first.view.dtype)
+    check_dtype("in2", second.view.dtype)
+    return np.result_type(first.view.dtype, second.view.dtype)
+
+
+def _product(first: Adopted, second: Adopted) -> Any:
+    """Two numbers need no engine: their own library multiplies them."""
+    x, y = (number.view if number.library == "numpy" else number.original for number in (first, second))
+    return x * y
+
+
+def _check_samples(first: Adopted, second: Adopted) -> None:
+    for name, x in (("in1", first), ("in2", second)):
+        if 0 in x.view.shape:
+            raise ValueError(f"{name} must not be empty; got shape {tuple(x.view.shape)}")
+
+
+def _smaller(first: Adopted, second: Adopted) -> bool:
+    """Whether in1 is the smaller one, which then slides over in2 under mode="valid"."""
+    sizes = list(zip(first.view.shape, second.view.shape, strict=True))
+    if any(n < k for n, k in sizes) and any(n > k for n, k in sizes):
+        raise ValueError(
+            "mode='valid' needs one input at least as large as the other along every axis; got shapes "
+            f"{tuple(first.view.shape)} and {tuple(second.view.shape)}"
+        )
+    return any(n < k for n, k in sizes)
+
+
+def _fill_value(fillvalue: Any, dtype: DType) -> Any:
+    """`fillvalue` as a Python number that the result can hold."""
+    if np.size(fillvalue) != 1:
+        raise ValueError(f"fillvalue must be a number or an array with one element; got shape {np.shape(fillvalue)}")
+    value: Any = np.asarray(fillvalue).reshape(()).item()
+    if not isinstance(value, int | float | complex):
+        raise TypeError(f"fillvalue must be a number; got {fillvalue!r}")
+    if dtype.kind != "c" and isinstance(value, complex):
+        raise ValueError(f"fillvalue must be real for a result of dtype {dtype}; got {fillvalue!r}")
+    if not is_integer(dtype):
+        return value
+    info = np.iinfo(dtype)
+    if not (cmath.isfinite(value) and info.min <= math.trunc(value) <= info.max):
+        raise ValueError(f"fillvalue must fit {dtype}; got {fillvalue!r}")
+    return math.trunc(value)

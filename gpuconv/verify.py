@@ -1,0 +1,113 @@
+"""Run a backend's kernels on this machine against the oracle: what `gpuconv verify` shows."""
+
+import itertools
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gpuconv import backends, oracle
+from gpuconv.core import filter_call, separable_call
+from gpuconv.engine import Call, execute, facts_of
+from gpuconv.errors import UnsupportedProblemError
+from gpuconv.nn import layer_call
+from gpuconv.options import Options
+
+BOUNDARIES = ("zero", "edge", "symmetric", "mirror", "wrap")
+SHAPES = ((1, 1), (17, 33), (40, 131))  # smaller than a tile, odd, more than one tile
+IMAGE_DTYPES = ("float32", "float64", "float16", "uint8", "int16", "int32")
+LAYERS: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
+    ((2, 3, 17, 20), (4, 3, 3, 3), {"padding": 1}),
+    ((1, 4, 33, 35), (6, 2, 5, 3), {"padding": (2, 1), "groups": 2, "stride": (2, 1)}),
+    ((2, 6, 16, 16), (6, 1, 3, 3), {"padding": "same", "groups": 6, "dilation": 2}),
+    ((3, 16, 9, 9), (8, 16, 1, 1), {}),
+    ((2, 8, 70), (4, 8, 9), {"padding": 4, "stride": 3}),
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One case on one kernel."""
+
+    kernel: str
+    case: str
+    passed: bool
+    detail: str  # what differed
+
+
+def machine() -> list[tuple[str, str]]:
+    """Return what a report on this machine must name, as (label, text)."""
+    import gpuconv
+
+    lines = [("gpuconv", gpuconv.__version__), ("Python", platform.python_version()), ("System", platform.platform())]
+    return lines + [(status.name, status.detail) for status in backends.report()]
+
+
+def checks(backend: str) -> Iterator[Check]:
+    """Run every case on a backend, one Check each.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If the backend cannot run here.
+    """
+    for name, call in cases():
+        yield _check(name, replace(call, backend=backend))
+
+
+def cases() -> Iterator[tuple[str, Call]]:
+    """Named problems that reach every kernel: filters, separable filters, signals and layers."""
+    yield from _filters()
+    for boundary, shape in itertools.product(BOUNDARIES, SHAPES):
+        factors = [_random(5, "float32", 1), _random(7, "float32", 2)]
+        name = f"separable 5x7, {shape[0]}x{shape[1]} float32, {boundary}"
+        yield name, separable_call(_random(shape, "float32"), factors, Options(boundary=boundary))
+    for boundary, taps in itertools.product(BOUNDARIES, (1, 6, 31, 600)):
+        call = filter_call(
+            _random((3, 515), "float32"), _random(taps, "float32", 1), Options(boundary=boundary), flipped=True
+        )
+        yield f"1D, {taps} taps, 3x515 float32, {boundary}", call
+    for (input_, weight, options), dtype in itertools.product(LAYERS, ("float32", "float64")):
+        x, w, b = (_random(shape, dtype, seed) for seed, shape in enumerate((input_, weight, weight[:1])))
+        yield f"layer {weight} over {input_} {dtype} {options}", layer_call(len(weight) - 2, x, w, b, **options)
+
+
+def _filters() -> Iterator[tuple[str, Call]]:
+    filters = ((3, 3), (5, 5), (4, 2), (7, 7), (15, 15), (1, 31))
+    for boundary, filter_, shape in itertools.product(BOUNDARIES, filters, SHAPES):
+        call = filter_call(
+            _random(shape, "float32"), _random(filter_, "float32", 1), Options(boundary=boundary), flipped=True
+        )
+        yield f"{filter_[0]}x{filter_[1]}, {shape[0]}x{shape[1]} float32, {boundary}", call
+    for dtype, weights, out in itertools.product(IMAGE_DTYPES, ("float32", "int8"), (None, "uint8")):
+        options = Options(boundary="symmetric", out_dtype=out)
+        call = filter_call(_random((33, 70), dtype), _random((3, 3), weights, 1), options, flipped=False)
+        yield f"3x3 {weights}, 33x70 {dtype} to {call.problem.out_dtype}, symmetric", call
+    for stride, dilation in ((2, 1), (1, 3), ((3, 1), (1, 2))):
+        options = Options(stride=stride, dilation=dilation, boundary="mirror")
+        call = filter_call(_random((2, 40, 50), "float32"), _random((3, 5), "float32", 1), options, flipped=False)
+        yield f"3x5, 2x40x50 float32, stride {stride}, dilation {dilation}", call
+
+
+def _check(name: str, call: Call) -> Check:
+    try:
+        _, plan = backends.select(call.problem, facts_of(call), call.backend)
+    except UnsupportedProblemError as refusal:
+        return Check("none", name, True, f"refused: {refusal}")
+    operands = call.operands
+    try:
+        result = np.asarray(execute(call)).reshape(call.problem.out_shape)
+        oracle.assert_agrees(call.problem, plan.bound, result, operands.image, operands.full_weights(), operands.bias)
+    except Exception as error:  # whatever goes wrong on a user's machine belongs in the report
+        return Check(plan.algorithm, name, False, f"{type(error).__name__}: {error}")
+    return Check(plan.algorithm, name, True, "")
+
+
+def _random(shape: int | tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind in "iu":
+        info = np.iinfo(dtype)
+        return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    return rng.standard_normal(shape).astype(dtype)
