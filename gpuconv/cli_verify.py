@@ -1,34 +1,54 @@
-"""What `gpuconv verify` shows: progress, and a line per kernel."""
+"""What `gpuconv verify` shows: progress, a line per kernel, and what is wrong."""
+
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gpuconv import backends
 
-def verify_backend(backend: str | None) -> bool:
-    """Run every check, show a table, and return whether all passed (and there were any)."""
+MOST_FAILURES = 20  # that are listed
+
+
+def verify_backends(name: str | None) -> bool:
+    """Run every check on one backend, or on all that are available; return whether all passed (and there were any)."""
     from gpuconv import verify
 
     console = Console()
+    names = [status.name for status in backends.report() if status.available] if name in (None, "auto") else [name]
+    checks: list[tuple[str, Any]] = []
+    with console.status("") as status:
+        for backend in names:
+            for check in verify.checks(str(backend)):
+                status.update(Text(f"{backend}: {check.kernel}, {check.case}"))
+                checks.append((str(backend), check))
     for label, text in verify.machine():
         console.print(Text(f"{label}: {text}"))
-    counts: dict[str, list[int]] = {}
-    failures = Table("Kernel", "Case", "What is wrong", title="Failed")
-    with console.status("checking") as status:
-        for check in verify.checks(backend):
-            status.update(Text(f"{check.kernel}: {check.case}"))
-            passed = counts.setdefault(check.kernel, [0, 0])
-            passed[not check.passed] += 1
-            if not check.passed:
-                failures.add_row(Text(check.kernel), Text(check.case), Text(check.detail))
-    console.print(_summary(counts))
-    if failures.rows:
-        console.print(failures)
-    return bool(counts) and not failures.rows
+    console.print(_summary(checks))
+    failed = [(backend, check) for backend, check in checks if not check.passed]
+    if failed:
+        console.print(_failures(failed))
+    return bool(checks) and not failed
 
 
-def _summary(counts: dict[str, list[int]]) -> Table:
-    table = Table("Kernel", "Result", "Passed", "Failed")
-    for kernel, (passed, failed) in counts.items():
-        table.add_row(Text(kernel), "[red]FAIL[/red]" if failed else "[green]pass[/green]", str(passed), str(failed))
+def _summary(checks: list[tuple[str, Any]]) -> Table:
+    """Count what passed and failed, a row per backend and kernel."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for backend, check in checks:
+        counts.setdefault((backend, check.kernel), [0, 0])[not check.passed] += 1
+    table = Table("Backend", "Kernel", "Result", "Passed", "Failed")
+    for (backend, kernel), (passed, failed) in counts.items():
+        result = "[red]FAIL[/red]" if failed else "[green]pass[/green]"
+        table.add_row(backend, Text(kernel), result, str(passed), str(failed))
+    return table
+
+
+def _failures(failed: list[tuple[str, Any]]) -> Table:
+    """List the first failures with what is wrong."""
+    table = Table("Backend", "Kernel", "Case", "What is wrong")
+    for backend, check in failed[:MOST_FAILURES]:
+        table.add_row(backend, Text(check.kernel), Text(check.case), Text(check.detail))
+    if len(failed) > MOST_FAILURES:
+        table.add_row("", "", "", f"and {len(failed) - MOST_FAILURES} more")
     return table

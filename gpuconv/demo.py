@@ -1,6 +1,7 @@
 """The demo: a photograph and what the filters make of it, side by side in one picture."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,15 @@ STEPS: tuple[tuple[str, Callable[..., Any], str, dict[str, float]], ...] = (
 INK = "#1a1a1a"
 SMALL: dict[str, Any] = {"size": 10, "color": "#6b6b6b"}
 
-Panel = tuple[str, str, np.ndarray]  # title, the call, the image it gives
+
+@dataclass(frozen=True)
+class Panel:
+    """One image of the demo."""
+
+    title: str
+    call: str  # what computed it, as Python
+    image: np.ndarray
+    backend: str = ""  # where it was computed
 
 
 def photograph() -> np.ndarray:
@@ -45,17 +54,17 @@ def results(backend: str | None = None) -> list[Panel]:
     """Return the panels of the demo: the photograph and what every filter makes of it."""
     photo = photograph()
     images = {"photo": photo, "grey": grey(photo)}
-    panels: list[Panel] = [("Original", "photo", photo)]
+    panels = [Panel("Original", "photo", photo)]
     for title, run, name, parameters in STEPS:
         call = ", ".join([name, *(f"{key}={value}" for key, value in parameters.items())])
         axis = -1 if name == "photo" else None
         image = run(images[name], channel_axis=axis, backend=backend, **parameters)
-        panels.append((title, f"{run.__name__}({call})", image))
+        panels.append(Panel(title, f"{run.__name__}({call})", image, backends.last_used() or ""))
     return panels
 
 
 def write_demo(output: Path, backend: str | None = None) -> str:
-    """Write the demo's picture and return the name of the backend that computed it.
+    """Write the demo's picture and return the name of the backend, or the names of those, that computed it.
 
     Parameters
     ----------
@@ -73,10 +82,10 @@ def write_demo(output: Path, backend: str | None = None) -> str:
     """
     imagefile.check_target(output)
     panels = results(backend)
-    used = backends.last_used() or "numpy"
-    detail = next((status.detail for status in backends.report() if status.name == used), "")
-    imagefile.write(output, imagefile.Picture(_drawn(panels, f"{used} ({detail})")))
-    return used
+    used = [status for status in backends.report() if any(panel.backend == status.name for panel in panels)]
+    caption = " and ".join(f"{status.name} ({status.detail})" for status in used)
+    imagefile.write(output, imagefile.Picture(_drawn(panels, caption)))
+    return " and ".join(status.name for status in used)
 
 
 def _drawn(panels: list[Panel], backend: str) -> np.ndarray:
@@ -91,10 +100,10 @@ def _drawn(panels: list[Panel], backend: str) -> np.ndarray:
     figure.text(0.98, 0.012, "Photograph: NASA, public domain", **SMALL, ha="right")
     axes = figure.subplots(2, 3)
     figure.subplots_adjust(left=0.02, right=0.98, top=0.875, bottom=0.04, wspace=0.04, hspace=0.15)
-    for axis, (title, call, image) in zip(axes.flat, panels, strict=True):
-        axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
+    for axis, panel in zip(axes.flat, panels, strict=True):
+        axis.imshow(panel.image, cmap="gray", vmin=0, vmax=255, interpolation="lanczos")
         axis.set_axis_off()
-        axis.text(0, 1.065, title, transform=axis.transAxes, size=13, weight="bold", color=INK)
-        axis.text(0, 1.02, call, transform=axis.transAxes, family="monospace", **SMALL)
+        axis.text(0, 1.065, panel.title, transform=axis.transAxes, size=13, weight="bold", color=INK)
+        axis.text(0, 1.02, panel.call, transform=axis.transAxes, family="monospace", **SMALL)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from gpuconv.backends.boundary import gather
-from gpuconv.core import PerAxis, convolve, filter_call
-from gpuconv.options import Options
+from gpuconv.core import convolve, filter_call
+from gpuconv.options import Options, PerAxis
 from gpuconv.problem import Ints, Problem
 
 PRINTED_STEPS = 16

@@ -1,6 +1,7 @@
 """The demo: one picture, made without a display, that names the backend."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,16 +23,18 @@ def test_the_photograph_comes_with_its_source():
 
 def test_every_panel_shows_what_its_caption_says():
     panels = demo.results("numpy")
-    photo = panels[0][2]
+    photo = panels[0].image
     names = {"photo": photo, "grey": demo.grey(photo)}
-    for _, call, image in panels[1:]:
+    for panel in panels[1:]:
+        call = panel.call
         options = {"channel_axis": -1} if "photo" in call else {}
         name, _, arguments = call.partition("(")
         expected = eval(
             f"run({arguments[:-1]}, **options)", {"run": getattr(filters, name), "options": options, **names}
         )
-        assert np.array_equal(image, expected), call
-    assert len({image.tobytes() for _, _, image in panels}) == len(panels) == 6
+        assert np.array_equal(panel.image, expected), call
+        assert panel.backend == "numpy"
+    assert len({panel.image.tobytes() for panel in panels}) == len(panels) == 6
 
 
 def test_picture_is_written_without_a_display_and_names_the_backend(tmp_path, monkeypatch):
@@ -51,6 +54,12 @@ def test_picture_is_written_without_a_display_and_names_the_backend(tmp_path, mo
     assert channels == 3
     assert width > 1200 < height * 2
     assert os.listdir(tmp_path) == ["demo.png"]
+
+
+def test_several_backends_are_all_named(tmp_path, monkeypatch):
+    panels = [replace(panel, backend="numpy" if i % 2 else "cupy") for i, panel in enumerate(demo.results("numpy"))]
+    monkeypatch.setattr(demo, "results", lambda backend: panels)
+    assert demo.write_demo(tmp_path / "demo.jpg") == "cupy and numpy"
 
 
 def test_a_wrong_output_is_refused_before_the_work(tmp_path, monkeypatch):
