@@ -1,5 +1,6 @@
 """gpuconv: convolution of signals, images and layers, on CUDA GPUs and on the CPU."""
 
+from gpuconv import filters, ndimage, nn, signal
 from gpuconv.backends import backend, set_backend
 from gpuconv.core import convolve, correlate, output_size, sepconvolve
 from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError
@@ -14,8 +15,12 @@ __all__ = [
     "backend",
     "convolve",
     "correlate",
+    "filters",
+    "ndimage",
+    "nn",
     "output_size",
     "sepconvolve",
     "set_backend",
+    "signal",
     "trace",
 ]

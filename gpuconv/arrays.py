@@ -221,6 +221,7 @@ class Operands:
     weights: View | None  # (channels_out, channels_in/groups, *filter); None where factors say it all
     factors: tuple[np.ndarray, ...] = ()  # 1D, one per spatial axis, on the host: their outer product is the filter
     bias: View | None = None  # (channels_out,)
+    residual: float = 0.0  # largest relative difference between a tap of the weights and the product of the factors
 
     def full_weights(self) -> View:
         """The weights with every axis, made from the factors if need be."""

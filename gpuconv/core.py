@@ -1,13 +1,14 @@
 """convolve, correlate and sepconvolve on any array: validate, state the Problem, let the engine compute it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gpuconv.arrays import Adopted, Operands, adopt, flip, insert_axis
 from gpuconv.dtypes import is_integer, resolve_dtypes
-from gpuconv.engine import Call, execute
+from gpuconv.engine import Call, execute, factored
 from gpuconv.errors import check_choice
 from gpuconv.options import Options, PerAxis, check_out, check_place, fill_value, pads, per_axis, spatial_axes
 from gpuconv.problem import SIZES, DType, Ints, Problem
@@ -87,7 +88,7 @@ def convolve(
     -------
     array
         Of x's library, on x's device: x's shape with each spatial extent n replaced by `output_size(n, k, ...)`.
-        Integers are exact; floats are within gamma(n + 3) (|w| * |x|), gamma(m) = m u / (1 - m u), of the exact result,
+        Integers are exact; floats within gamma(n + 3) (``|w| * |x|``), gamma(m) = m u / (1 - m u), of the exact result,
         for n taps and unit roundoff u of the compute dtype, plus the rounding to the output dtype.
 
     Raises
@@ -353,5 +354,5 @@ def _call(
     engine_axes = (*batch_axes, *axes)  # where each engine axis stands for the caller; the channel axis is dropped
     order = tuple(engine_axes.index(axis) + (engine_axes.index(axis) >= len(batch_axes)) for axis in range(x.view.ndim))
     out = None if options.out is None else check_out(options.out, x, tuple(problem.out_shape[i] for i in order), result)
-    operands = Operands(image, operands.weights, operands.factors)
+    operands = factored(problem, replace(operands, image=image), options.precision)
     return Call(problem, x, operands, order, out, options.precision, options.backend)

@@ -1,7 +1,7 @@
 """From validated arrays to a result: facts, selection, plan, run. Every face ends here."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from gpuconv.arrays import Adopted, Operands, View, insert_axis
 from gpuconv.dtypes import is_integer
 from gpuconv.facts import Facts
 from gpuconv.problem import Ints, Problem
+from gpuconv.separability import separate
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,16 @@ def execute(call: Call) -> Any:
     return call.x.deliver(target) if call.out is None else target.original
 
 
+def factored(problem: Problem, operands: Operands, precision: str) -> Operands:
+    """The operands, with the factors of host weights that two passes compute faster, if there are any."""
+    if operands.factors or not isinstance(operands.weights, np.ndarray):
+        return operands
+    found = separate(problem, operands.weights, precision)
+    if found is None:
+        return operands
+    return replace(operands, factors=(found.column, found.row), residual=found.residual)
+
+
 def facts_of(call: Call) -> Facts:
     """What planning may know of the arrays; arrays on a device are not read."""
     image, weights, factors = call.operands.image, call.operands.weights, call.operands.factors
@@ -55,6 +66,7 @@ def facts_of(call: Call) -> Facts:
         image_max=_largest_integer(image) if image.dtype.itemsize == 8 else None,
         bias_max=None if bias is None else _largest_integer(bias),
         separable=bool(factors),
+        residual=call.operands.residual,
         zero_taps=not arrays or not all(map(np.all, arrays)),
         precision=call.precision,
     )

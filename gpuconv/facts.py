@@ -28,6 +28,7 @@ class Facts:
     image_max: int | None = None  # largest |image| of 64-bit integers; None: not measured
     bias_max: int | None = None  # largest |bias| of integers; None: on the device, or no integers
     separable: bool = False  # the weights are the outer product of the 1D factors among the operands
+    residual: float = 0.0  # largest relative difference between a tap and the product of its factors
     zero_taps: bool = True  # whether some weight is (or may be) zero
     precision: str = "standard"
     device: DeviceLimits = DeviceLimits()

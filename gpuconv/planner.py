@@ -51,8 +51,8 @@ def gamma(terms: int, unit: float) -> float:
     return math.inf if terms * unit >= 1 else terms * unit / (1 - terms * unit)
 
 
-def error_bound(problem: Problem, separable: bool) -> ErrorBound:
-    """Bound of the direct sum (or of separable passes) in the compute dtype, conversions included."""
+def error_bound(problem: Problem, separable: bool, residual: float = 0.0) -> ErrorBound:
+    """Bound of the direct sum (or of passes with factors that miss the taps by `residual`), conversions included."""
     out_relative, out_step = _conversion_error(problem)
     if is_integer(problem.compute_dtype):
         return ErrorBound(0.0, 0.0, out_relative, 0.0)
@@ -63,7 +63,8 @@ def error_bound(problem: Problem, separable: bool) -> ErrorBound:
     factor = 1.0
     if problem.compute_dtype.kind == "c":  # one complex product: sqrt(2) * gamma(2)
         terms, factor = terms + 2, math.sqrt(2)
-    return ErrorBound(factor * gamma(terms, unit), terms * float(info.tiny), out_relative, out_step)
+    relative = factor * gamma(terms, unit) + (residual if separable else 0.0)
+    return ErrorBound(relative, terms * float(info.tiny), out_relative, out_step)
 
 
 def make_plan(problem: Problem, facts: Facts, backend: str) -> Plan | str:
@@ -71,13 +72,13 @@ def make_plan(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     sums = accumulator(problem, facts)
     if backend not in LAUNCHERS:
         algorithm = "separable" if facts.separable else "direct"
-        return Plan(problem, backend, algorithm, sums, (), error_bound(problem, facts.separable), ())
+        return Plan(problem, backend, algorithm, sums, (), error_bound(problem, facts.separable, facts.residual), ())
     refusals: list[str] = []
     for launcher in LAUNCHERS[backend]:
         launch = launcher(problem, facts)
         if isinstance(launch, LaunchPlan):
             kernel = launch.specialization.kernel
-            bound = error_bound(problem, "separable" in kernel)
+            bound = error_bound(problem, "separable" in kernel, facts.residual)
             return Plan(problem, backend, kernel, sums, (launch,), bound, tuple(refusals))
         refusals.append(launch)
     return "; ".join(dict.fromkeys(refusals))

@@ -1,12 +1,12 @@
 """Convolution as scipy.signal spells it: its names, defaults, dtypes, centring and errors, for arrays of every library.
 
 Every call of SciPy 1.17 works here with the same arguments and returns the same shape and dtype; integers are equal bit
-for bit, wrapping as SciPy's do, and floats within the rounding error of the sum. Results are arrays of in1's library, or
-of in2's if only that one is on a device. What differs:
+for bit, wrapping as SciPy's do, and floats within the rounding error of the sum. Results are arrays of in1's library,
+or of in2's if only that one is on a device. What differs:
 
 - Every `method` is the direct sum. SciPy's "fft" rounds: integers lose digits there, and booleans come out as noise.
-- An int64 or uint64 result that might not fit, by the largest value of one input times the sum of |the other|, raises
-  OverflowError where SciPy wraps silently.
+- An int64 or uint64 result that might not fit raises OverflowError, where SciPy wraps silently: the largest sample (for
+  up to 32 bits: that the dtype can hold) times the sum of magnitudes of the other input must stay within 64 bits.
 - float16 is computed at any rank and size unless method="direct"; SciPy refuses it below a size.
 - longdouble, Python objects and what is no number raise TypeError; SciPy computes the first two in places. So do masked
   arrays, whose mask SciPy ignores, and booleans in a Numba device array.
@@ -20,6 +20,7 @@ from typing import Any
 
 from gpuconv import signal_rules as rules
 from gpuconv.arrays import adopt
+from gpuconv.faces import backwards, conjugated
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d"]
 
@@ -43,7 +44,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     -------
     array
         Of in1's library, with the dtype that NumPy promotes the two to. Integers are exact up to wrapping, booleans
-        logical; floats are within gamma(n + 3) (|h| * |x|), gamma(m) = m u / (1 - m u), for n samples in the smaller
+        logical; floats within gamma(n + 3) (``|h| * |x|``), gamma(m) = m u / (1 - m u), for n samples in the smaller
         input (in2 under "same") and unit roundoff u (of float32 for float16, which is rounded once at the end).
 
     Raises
@@ -100,8 +101,8 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     >>> signal.correlate([3, 2, 1, 0], [1, 0, -1])
     array([-3, -2,  2,  2,  1,  0])
     """
-    first, second = adopt("in1", in1), rules.conjugated("in2", adopt("in2", in2))
-    return rules.convolve(first, rules.reversed_(second), mode, method)
+    first, second = adopt("in1", in1), conjugated("in2", adopt("in2", in2))
+    return rules.convolve(first, backwards(second), mode, method)
 
 
 def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: complex = 0) -> Any:

@@ -1,17 +1,17 @@
 """The rules of scipy.signal: which input slides over which, result dtypes, centring and refusals."""
 
-import cmath
 import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gpuconv.arrays import Adopted, adopt, flip
-from gpuconv.core import adopted_call, conjugate
+from gpuconv.arrays import Adopted
+from gpuconv.core import adopted_call
 from gpuconv.dtypes import check_dtype, is_integer
 from gpuconv.engine import execute
 from gpuconv.errors import check_choice
+from gpuconv.faces import as_boolean, backwards, conjugated
 from gpuconv.options import Options
 from gpuconv.problem import SIZES, DType, Ints
 
@@ -68,29 +68,15 @@ def filter_2d(
         if mode == "same":
             origin = tuple(-1 if taps % 2 == 0 else 0 for taps in weights.view.shape)
         if swapped:  # the swapped correlation is reversed: so reverse the image, and correlate with reversed weights
-            image, flipped = reversed_(image), True
+            image, flipped = backwards(image), True
     options = Options(size=mode, boundary=outside, fill=fill, origin=origin)
     return _run(first, image, weights, dtype, options, flipped=flipped)
-
-
-def conjugated(name: str, x: Adopted) -> Adopted:
-    """The conjugate of a complex array, all others as they are."""
-    if x.view.dtype.kind != "c":
-        return x
-    return adopt(name, x.original.conj() if hasattr(x.original, "conj") else conjugate(x.view))
-
-
-def reversed_(x: Adopted) -> Adopted:
-    """The array backwards along every axis."""
-    return replace(x, view=flip(x.view, tuple(range(x.view.ndim))))
 
 
 def _run(owner: Adopted, image: Adopted, weights: Adopted, dtype: DType, options: Options, *, flipped: bool) -> Any:
     """Filter `image` into an array of the library of `owner`, or its own if only it is on a device."""
     owner = image if image.place != owner.place else owner
     logical = dtype.kind == "b"
-    if logical and owner.library == "numba":
-        raise TypeError("in1 must not be a boolean Numba device array (its library cannot compare); pass uint8")
     compute = None if is_integer(dtype) else "float32" if dtype == np.float16 else dtype
     options = replace(
         options,
@@ -103,10 +89,10 @@ def _run(owner: Adopted, image: Adopted, weights: Adopted, dtype: DType, options
         result = execute(adopted_call(replace(owner, view=image.view), weights, options, flipped=flipped))
     except OverflowError:
         raise OverflowError(
-            f"a result of dtype {dtype} must fit it: the largest |value| of one input times the sum of the other's "
-            "must stay within 64 bits (SciPy would wrap silently); pass float64 arrays to compute in floating point"
+            f"a result of dtype {dtype} must not overflow: the largest sample times the sum of the other input's "
+            "magnitudes must fit 64 bits (SciPy would wrap silently); pass float64 arrays to compute in floating point"
         ) from None
-    return result != 0 if logical else result
+    return as_boolean(result) if logical else result
 
 
 def _common_rank(first: Adopted, second: Adopted) -> int:
@@ -159,6 +145,6 @@ def _fill_value(fillvalue: Any, dtype: DType) -> Any:
     if not is_integer(dtype):
         return value
     info = np.iinfo(dtype)
-    if not (cmath.isfinite(value) and info.min <= math.trunc(value) <= info.max):
+    if not (math.isfinite(value.real) and info.min <= math.trunc(value.real) <= info.max):
         raise ValueError(f"fillvalue must fit {dtype}; got {fillvalue!r}")
-    return math.trunc(value)
+    return math.trunc(value.real)

@@ -18,9 +18,15 @@ PAGES = sorted(
 def test_examples(page: Path) -> None:
     """The blocks of a page run one after another, like a session."""
     text = page.read_text(encoding="utf-8")
-    blocks = re.sub(r"(?ms)^```python\n(.*?)^```$|.", lambda match: match[1] or "\n" * match[0].count("\n"), text)
-    examples = doctest.DocTestParser().get_doctest(blocks, {}, page.name, str(page), 0)
+    names: dict[str, object] = {}
     report: list[str] = []
-    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples, out=report.append)
-    assert result.attempted > 0
-    assert result.failed == 0, "".join(report)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for block in re.finditer(r"(?ms)^```python\n(.*?)^```$", text):
+        # a blank line in a block is printed, it does not end what is expected
+        source = block[1].replace("\n\n", "\n<BLANKLINE>\n")
+        line = text.count("\n", 0, block.start(1))
+        examples = doctest.DocTestParser().get_doctest(source, names, page.name, str(page), line)
+        runner.run(examples, out=report.append, clear_globs=False)
+        names = examples.globs
+    assert runner.tries > 0
+    assert runner.failures == 0, "".join(report)

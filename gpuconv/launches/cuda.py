@@ -1,9 +1,32 @@
-"""Launches of the CUDA C++ kernels, one planning function per kernel."""
+"""Launches of the CUDA C++ kernels, one planning function per kernel; the kernels' files explain the names."""
 
 from collections.abc import Callable
 
+import numpy as np
+
+from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
+from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
+from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.problem import Problem
 
-LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = ()
+LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (
+    conv2d_separable,
+    conv2d_tiled,
+    conv1d,
+    conv2d_layer,
+    conv2d_direct,
+)
+
+
+def unsupported(problem: Problem, facts: Facts) -> str | None:
+    """Why no kernel computes a problem, or None."""
+    if problem.rank > 2:
+        return f"the CUDA kernels take one or two spatial axes; got {problem.rank}"
+    if "c" in (problem.compute_dtype.kind, problem.out_dtype.kind):
+        return f"the CUDA kernels compute real numbers; got {problem.compute_dtype} into {problem.out_dtype}"
+    checked = problem.overflow == "raise" and is_integer(problem.out_dtype)
+    if checked and not np.can_cast(accumulator(problem, facts), problem.out_dtype):
+        return "the CUDA kernels saturate or wrap; overflow='raise' needs a look at the whole result"
+    return None

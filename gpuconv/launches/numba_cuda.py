@@ -1,9 +1,199 @@
-"""Launches of the Numba CUDA kernels, one planning function per kernel."""
+"""Launches of the Numba CUDA kernels, one planning function per kernel.
 
+All kernels take arrays (N, C, H, W) with any strides, a 1D problem as images of one row; see their headers in kernels/.
+"""
+
+import math
 from collections.abc import Callable
 
-from gpuconv.facts import Facts
-from gpuconv.launches import LaunchPlan
-from gpuconv.problem import Problem
+import numpy as np
 
-LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = ()
+from gpuconv.dtypes import accumulator, is_integer
+from gpuconv.facts import Facts
+from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
+from gpuconv.problem import BOUNDARIES, OVERFLOWS, ROUNDINGS, DType, Ints, Problem
+
+TILED_FILTERS = (3, 5, 7, 9, 11, 13, 15)  # square filters that conv2d_tiled is compiled for
+TILED_BLOCK, TILED_ROWS = (8, 32), 4  # threads (down, across); outputs a thread, below each other
+
+CONV1D_THREADS, CONV1D_OUTPUTS = 128, 4
+CONV1D_TAPS, CONV1D_TILE = 512, 3072  # staged at once
+
+LAYER_BLOCK, LAYER_BLOCK_1D = (16, 16), (1, 256)
+LAYER_CHANNELS = 4  # output channels a thread, where there are several
+LAYER_TAPS, LAYER_TILE = 512, 2304
+
+COPY_THREADS = 128
+
+
+def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """Plan a 2D filter of a compiled size, without stride or dilation."""
+    height, width = problem.filter[0], problem.filter[-1]
+    if not problem.is_filter or problem.bias:
+        return "conv2d_tiled filters single channels"
+    if problem.rank != 2 or height != width or height not in TILED_FILTERS:
+        sizes = ", ".join(map(str, TILED_FILTERS))
+        return f"conv2d_tiled takes square filters of size {sizes}; got {problem.filter}"
+    if max(problem.stride + problem.dilation) > 1:
+        return "conv2d_tiled has neither stride nor dilation"
+    reason = unsupported(problem, facts)
+    if reason:
+        return reason
+    (block_h, block_w), rows = TILED_BLOCK, TILED_ROWS
+    sizes = {"FILTER_H": height, "FILTER_W": width, "BLOCK_H": block_h, "BLOCK_W": block_w, "ROWS": rows}
+    tiles = ceil_div(problem.out_extent[0], block_h * rows) * ceil_div(problem.out_extent[1], block_w)
+    scalars = {"pad_y": problem.pad_before[0], "pad_x": problem.pad_before[1]}
+    return _launch("conv2d_tiled", problem, facts, sizes, tiles * problem.images, (block_w, block_h, 1), scalars)
+
+
+def conv1d(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """Plan a 1D filter of any length, stride and dilation."""
+    if problem.rank != 1 or not problem.is_filter or problem.bias:
+        return "conv1d filters single channels along one axis"
+    reason = unsupported(problem, facts)
+    if reason:
+        return reason
+    outputs = CONV1D_OUTPUTS if problem.out_extent[0] > CONV1D_THREADS else 1
+    sizes = {"THREADS": CONV1D_THREADS, "OUTPUTS": outputs, "TAPS": CONV1D_TAPS, "TILE": CONV1D_TILE}
+    tile = CONV1D_THREADS * outputs
+    (taps,), (stride,), (dilation,), (pad,) = problem.filter, problem.stride, problem.dilation, problem.pad_before
+    piece, step = staging(tile, taps, stride, dilation, CONV1D_TILE)
+    scalars = {"pad": pad, "stride": stride, "dilation": dilation, "step": step, "piece": min(piece, CONV1D_TAPS)}
+    blocks = ceil_div(problem.out_extent[0], tile) * problem.images
+    return _launch("conv1d", problem, facts, sizes, blocks, (CONV1D_THREADS, 1, 1), scalars)
+
+
+def conv2d_layer(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """Plan a layer, or a filter that the other kernels do not take."""
+    reason = unsupported(problem, facts)
+    if reason:
+        return reason
+    block_h, block_w = LAYER_BLOCK if problem.rank == 2 else LAYER_BLOCK_1D
+    per_group = problem.channels_out // problem.groups
+    channels = LAYER_CHANNELS if per_group > 1 else 1
+    sizes = {"BLOCK_H": block_h, "BLOCK_W": block_w, "CHANNELS": channels, "TAPS": LAYER_TAPS, "TILE": LAYER_TILE}
+    out_h, out_w = _two(problem.out_extent, 1)
+    planes = problem.images * problem.groups * ceil_div(per_group, channels)
+    blocks = ceil_div(out_h, block_h) * ceil_div(out_w, block_w) * planes
+    scalars = _layer_scalars(problem, (block_h, block_w), LAYER_TAPS // channels)
+    return _launch("conv2d_layer", problem, facts, sizes, blocks, (block_w, block_h, 1), scalars)
+
+
+LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (conv2d_tiled, conv1d, conv2d_layer)
+
+
+def copy_launch(source: DType, target: DType, shape: Ints) -> LaunchPlan:
+    """Launch of the copy, with a cast, of an array (N, C, H, W)."""
+    types, constants = (("source", source.name), ("target", target.name)), (("THREADS", COPY_THREADS),)
+    arguments = (Argument("source", "image", source.name), Argument("target", "out", target.name))
+    blocks = math.prod(shape[:3]) * ceil_div(shape[3], COPY_THREADS)
+    return LaunchPlan(Specialization("copy", types, constants), (blocks, 1, 1), (COPY_THREADS, 1, 1), 0, arguments)
+
+
+def unsupported(problem: Problem, facts: Facts) -> str | None:
+    """Why no Numba kernel computes a problem, or None."""
+    if problem.rank not in (1, 2):
+        return f"the Numba CUDA kernels have one or two spatial axes; got {problem.rank}"
+    if problem.compute_dtype.kind == "c" or problem.out_dtype.kind == "c":
+        return f"the Numba CUDA kernels compute real numbers; got {problem.compute_dtype} into {problem.out_dtype}"
+    if problem.overflow == "raise" and not _always_fits(problem, accumulator(problem, facts)):
+        return "a CUDA kernel cannot raise: overflow='raise' needs the numpy backend"
+    return None
+
+
+def staging(outputs: int, filter_: int, stride: int, dilation: int, room: int) -> tuple[int, int]:
+    """(taps staged at once, distance of the staged samples) along one axis, so that the samples fit the room.
+
+    All samples that some taps meet stand at multiples of gcd(stride, dilation); those of one tap at multiples of stride.
+    """
+    step = math.gcd(stride, dilation)
+    free = room - 1 - (outputs - 1) * stride // step
+    taps = min(filter_, free // (dilation // step) + 1)
+    return (taps, step) if taps > 1 else (1, stride)
+
+
+def default_specializations() -> tuple[Specialization, ...]:
+    """One specialisation for each kernel variant, with the usual dtypes: what the tests compile for every architecture."""
+    float32, float64, uint8 = ("float32",) * 3, ("float64",) * 3, ("uint8", "float32", "uint8")
+    exact, half = ("uint8", "int32", "int64"), ("float16", "float32", "float16")
+    tiled = {"BLOCK_H": TILED_BLOCK[0], "BLOCK_W": TILED_BLOCK[1], "ROWS": TILED_ROWS}
+    signal = {"THREADS": CONV1D_THREADS, "OUTPUTS": CONV1D_OUTPUTS, "TAPS": CONV1D_TAPS, "TILE": CONV1D_TILE}
+    layer = {"BLOCK_H": LAYER_BLOCK[0], "BLOCK_W": LAYER_BLOCK[1], "TAPS": LAYER_TAPS, "TILE": LAYER_TILE}
+    row = layer | {"BLOCK_H": LAYER_BLOCK_1D[0], "BLOCK_W": LAYER_BLOCK_1D[1]}
+    several = {"CHANNELS": LAYER_CHANNELS}
+    return (
+        *(_default("conv2d_tiled", float32, {"FILTER_H": n, "FILTER_W": n, **tiled}) for n in TILED_FILTERS),
+        *(
+            _default("conv2d_tiled", types, {"FILTER_H": 5, "FILTER_W": 5, **tiled})
+            for types in (uint8, exact, float64)
+        ),
+        *(_default("conv1d", types, signal) for types in (float32, float64, exact)),
+        _default("conv1d", float32, signal | {"OUTPUTS": 1}),
+        *(_default("conv2d_layer", types, layer | {"CHANNELS": 1}) for types in (float32, float64)),
+        *(_default("conv2d_layer", types, layer | several) for types in (float32, float64, half)),
+        _default("conv2d_layer", float32, row | several),
+    )
+
+
+def _default(kernel: str, types: tuple[str, str, str], sizes: dict[str, int]) -> Specialization:
+    named = tuple(zip(("image", "acc", "out"), types, strict=True))
+    return Specialization(kernel, named, (*sizes.items(), ("SKIP_ZERO_TAPS", 0), ("ROUNDING", 0), ("OVERFLOW", 0)))
+
+
+def _launch(
+    kernel: str,
+    problem: Problem,
+    facts: Facts,
+    sizes: dict[str, int],
+    blocks: int,
+    block: tuple[int, int, int],
+    scalars: dict[str, int],
+) -> LaunchPlan:
+    """Put a launch together; the weights and bias are always of the accumulator's dtype."""
+    acc = accumulator(problem, facts)
+    image = np.dtype("uint8") if problem.image_dtype.kind == "b" else problem.image_dtype
+    types = (("image", image.name), ("acc", acc.name), ("out", problem.out_dtype.name))
+    skip = int(problem.skip_zero_taps and facts.zero_taps)
+    constants = (*sizes.items(), ("SKIP_ZERO_TAPS", skip), *_conversion(problem, acc))
+    biased = (Argument("bias", "bias", acc.name),) if kernel == "conv2d_layer" else ()
+    arguments = (
+        Argument("image", "image", image.name),
+        Argument("weights", "weights", acc.name),
+        *biased,
+        Argument("out", "out", problem.out_dtype.name),
+        Argument("boundary", "scalar", "int32", BOUNDARIES.index(problem.boundary)),
+        Argument("fill", "scalar", acc.name, problem.fill.real),
+        *(Argument(name, "scalar", "int64", value) for name, value in scalars.items()),
+    )
+    return LaunchPlan(Specialization(kernel, types, constants), (blocks, 1, 1), block, 0, arguments)
+
+
+def _layer_scalars(problem: Problem, block: Ints, taps: int) -> dict[str, int]:
+    """Pads, strides, dilations, steps and pieces of conv2d_layer, down and across."""
+    filters, strides, dilations = _two(problem.filter, 1), _two(problem.stride, 1), _two(problem.dilation, 1)
+    room = math.isqrt(LAYER_TILE) if problem.rank == 2 else LAYER_TILE
+    staged = [staging(*axis, room) for axis in zip(block, filters, strides, dilations, strict=True)]
+    (piece_h, step_y), (piece_w, step_x) = staged
+    piece_w = min(piece_w, taps)
+    pad_y, pad_x = _two(problem.pad_before, 0)
+    scalars = {"pad_y": pad_y, "pad_x": pad_x, "stride_y": strides[0], "stride_x": strides[1]}
+    scalars |= {"dilation_y": dilations[0], "dilation_x": dilations[1], "step_y": step_y, "step_x": step_x}
+    return scalars | {"piece_h": min(piece_h, taps // piece_w), "piece_w": piece_w}
+
+
+def _two(values: Ints, missing: int) -> Ints:
+    """(down, across) of a problem with one or two axes."""
+    return values if len(values) == 2 else (missing, *values)
+
+
+def _conversion(problem: Problem, acc: DType) -> tuple[tuple[str, int], ...]:
+    """Rounding and overflow by number; 0 wherever they make no difference, so that nothing is compiled twice."""
+    rounds = is_integer(problem.out_dtype) and not is_integer(acc)
+    rounding = ROUNDINGS.index(problem.rounding) if rounds else 0
+    overflow = 0 if _always_fits(problem, acc) else OVERFLOWS.index(problem.overflow)
+    return ("ROUNDING", rounding), ("OVERFLOW", overflow)
+
+
+def _always_fits(problem: Problem, acc: DType) -> bool:
+    """Whether the output dtype holds every sum."""
+    return not is_integer(problem.out_dtype) or np.can_cast(acc, problem.out_dtype)

@@ -25,7 +25,9 @@ extern char __start_cuda_shared[] __attribute__((weak, visibility("hidden")));
 extern char __stop_cuda_shared[] __attribute__((weak, visibility("hidden")));
 
 constexpr long LARGEST_SHARED = 227 * 1024;
-extern "C" __attribute__((visibility("hidden"), aligned(1024))) char cuda_dynamic_shared[LARGEST_SHARED + 1024] = {};
+extern "C" {
+__attribute__((visibility("hidden"), aligned(1024))) char cuda_dynamic_shared[LARGEST_SHARED + 1024];
+}
 
 namespace {
 
@@ -52,24 +54,20 @@ void** kernel_arguments;
 long dynamic_bytes;
 char message[512];
 unsigned int random_state;
-char sync_points[4];  // addresses for ThreadSanitizer: two barriers in turn, begin and end of a block
 int phase;
-const void* main_stack;  // of the scheduler, for AddressSanitizer
+
+#ifdef FOR_ASAN
+const void* main_stack;  // of the scheduler
 size_t main_stack_bytes;
-
-void sync_release(int point) {
-#ifdef FOR_TSAN
-    __tsan_release(&sync_points[point]);
 #endif
-    (void)point;
-}
-
-void sync_acquire(int point) {
 #ifdef FOR_TSAN
-    __tsan_acquire(&sync_points[point]);
+char sync_points[4];  // two barriers in turn, begin and end of a block
+void sync_release(int point) { __tsan_release(&sync_points[point]); }
+void sync_acquire(int point) { __tsan_acquire(&sync_points[point]); }
+#else
+void sync_release(int) {}
+void sync_acquire(int) {}
 #endif
-    (void)point;
-}
 
 char* stack_of(const Fiber& fiber) { return stacks + (&fiber - fibers) * STACK_BYTES; }
 
@@ -176,7 +174,8 @@ const char* run_grid(int how) {
     const char* error = nullptr;
     for (long b = 0; b < blocks && !error; ++b) {
         const long flat = how == 1 ? blocks - 1 - b : b;  // the reverse order shows blocks that depend on each other
-        block_now = {unsigned(flat % grid_dim.x), unsigned(flat / grid_dim.x % grid_dim.y), unsigned(flat / grid_dim.x / grid_dim.y)};
+        block_now = {unsigned(flat % grid_dim.x), unsigned(flat / grid_dim.x % grid_dim.y),
+                     unsigned(flat / grid_dim.x / grid_dim.y)};
         error = run_block(order, how);
     }
     free(order);
@@ -191,7 +190,8 @@ void begin(const int* block) {
     current = &scheduler;
     for (int t = 0; t < count; ++t) {
         mprotect(stack_of(fibers[t]), GUARD_BYTES, PROT_NONE);
-        fibers[t].index = {unsigned(t % block[0]), unsigned(t / block[0] % block[1]), unsigned(t / block[0] / block[1])};
+        fibers[t].index = {unsigned(t % block[0]), unsigned(t / block[0] % block[1]),
+                           unsigned(t / block[0] / block[1])};
 #ifdef FOR_TSAN
         fibers[t].sanitizer = __tsan_create_fiber(0);
 #endif
@@ -247,4 +247,6 @@ extern "C" __attribute__((visibility("default"))) const char* cuda_launch(const 
     return error;
 }
 
-extern "C" __attribute__((visibility("default"))) long cuda_static_shared_bytes() { return __stop_cuda_shared - __start_cuda_shared; }
+extern "C" __attribute__((visibility("default"))) long cuda_static_shared_bytes() {
+    return __stop_cuda_shared - __start_cuda_shared;
+}

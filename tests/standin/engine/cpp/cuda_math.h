@@ -29,6 +29,7 @@ double log(double) noexcept;
 int abs(int) noexcept;
 void* memcpy(void*, const void*, unsigned long) noexcept;
 [[noreturn]] void abort() noexcept;
+int printf(const char*, ...) __attribute__((format(printf, 1, 2)));
 }
 [[noreturn]] static inline void __trap() { abort(); }
 
@@ -134,5 +135,7 @@ static inline double __longlong_as_double(long long x) { return cuda_on_cpu::bit
 static inline int __popc(unsigned int x) { return __builtin_popcount(x); }
 static inline int __clz(int x) { return x ? __builtin_clz(static_cast<unsigned int>(x)) : 32; }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
-static inline unsigned int __umulhi(unsigned int a, unsigned int b) { return static_cast<unsigned int>((static_cast<unsigned long long>(a) * b) >> 32); }
+static inline unsigned int __umulhi(unsigned int a, unsigned int b) {
+    return static_cast<unsigned int>((static_cast<unsigned long long>(a) * b) >> 32);
+}
 static inline int __mulhi(int a, int b) { return static_cast<int>((static_cast<long long>(a) * b) >> 32); }

@@ -1,0 +1,107 @@
+"""The committed report: figures of every default specialisation, as JSON to compare and as Markdown to read."""
+
+import ctypes
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .measure import Case, measure_all
+
+HERE = Path(__file__).parent
+# What must not change unnoticed: with the compiler of the committed report, and with another one.
+GATED = ("spills", "stack_bytes", "shared_bytes", "bank_ways", "multiply_adds", "failures")
+GATED_ELSEWHERE = ("spills", "shared_bytes", "failures")
+COLUMNS = (
+    "arch",
+    "registers",
+    "spills",
+    "stack_bytes",
+    "shared_bytes",
+    "bank_ways",
+    "unknown_accesses",
+    "occupancy",
+    "instructions",
+    "multiply_adds",
+)
+LEGEND = """Gated: spills, stack, shared bytes, bank ways (1: no conflict), multiply-adds. `unknown_accesses` are those
+to which the analysis gives no verdict; `occupancy` is in per cent of the warps that fit; `instructions` and
+`multiply_adds` count what stands in the code, not what runs."""
+
+
+def cases_of_gpuconv() -> list[Case]:
+    """Every default specialisation of the CUDA C++ kernels, with the launch that it is measured for."""
+    from gpuconv.launches.cuda_defaults import default_launches
+
+    return [_case(launch) for launch in default_launches()]
+
+
+def _case(launch: Any) -> Case:
+    from gpuconv.sources import source
+
+    compiled = launch.specialization
+    constants = dict(compiled.constants)
+    unrolled = compiled.kernel == "conv2d_tiled"
+    floating = dict(compiled.types)["acc_t"] in ("float", "double")
+    return Case(
+        str(compiled),
+        source(compiled),
+        compiled.kernel,
+        launch.block,
+        launch.shared_bytes,
+        multiply_adds=constants["FILTER_H"] * constants["FILTER_W"] * constants["ROWS"]
+        if unrolled and floating
+        else None,
+    )
+
+
+def fresh(cases: Sequence[Case]) -> dict[str, Any]:
+    """The report as it is now."""
+    return {"nvrtc": _nvrtc_version(), "rows": measure_all(list(cases))}
+
+
+def _nvrtc_version() -> str:
+    from standin.engine.machine_code import sassrun
+
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    sassrun()._nvrtc().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+    return f"{major.value}.{minor.value}"
+
+
+def write(report: dict[str, Any], folder: Path = HERE) -> None:
+    """Write report.json, a row a line, and report.md."""
+    rows = ",\n".join(json.dumps(row) for row in report["rows"])
+    (folder / "report.json").write_text(f'{{"nvrtc": {json.dumps(report["nvrtc"])}, "rows": [\n{rows}\n]}}\n')
+    (folder / "report.md").write_text(markdown(report))
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """A table for each kernel."""
+    lines = [
+        "# What the compiler makes of the kernels",
+        "",
+        f"Written by `python -m bench.static`, NVRTC {report['nvrtc']}. {LEGEND}",
+    ]
+    for name in dict.fromkeys(row["kernel"] for row in report["rows"]):
+        lines += ["", f"## `{name}`", "", "| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
+        rows = [row for row in report["rows"] if row["kernel"] == name]
+        lines += ["| " + " | ".join(str(row[column]) for column in COLUMNS) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def differences(committed: dict[str, Any], current: dict[str, Any]) -> list[str]:
+    """Sentences on rows that came, went, or changed in a gated figure."""
+    old, new = ({(row["kernel"], row["arch"]): row for row in report["rows"]} for report in (committed, current))
+    figures = GATED if committed["nvrtc"] == current["nvrtc"] else GATED_ELSEWHERE
+    found = [f"{' '.join(key)} is missing from the report" for key in new.keys() - old.keys()]
+    found += [f"{' '.join(key)} is no longer a default specialisation" for key in old.keys() - new.keys()]
+    for key in new.keys() & old.keys():
+        for figure in figures:
+            if new[key][figure] != old[key][figure]:
+                found.append(f"{' '.join(key)}: {figure} was {old[key][figure]}, is {new[key][figure]}")
+    return sorted(found)
+
+
+def failures(report: dict[str, Any]) -> list[str]:
+    """Sentences on the gates that the report's kernels fail."""
+    return [f"{row['kernel']} {row['arch']}: {reason}" for row in report["rows"] for reason in row["failures"]]

@@ -1,0 +1,113 @@
+"""Kernels that move one row: load (image dtype to accumulators) and store (accumulators to output dtype).
+
+Both take elements any number of bytes apart; contiguous rows go by vectors. Neither touches a byte beyond the row.
+Rounding and overflow are those of `gpuconv.conversion.convert`; what `storable` refuses is left to it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gpuconv.cpu.emitter import Emitter
+from gpuconv.cpu.jit import Kernel
+from gpuconv.cpu.target import Target
+from gpuconv.cpu.values import Lanes, Value
+
+ROUND = {"half_even": "rint", "trunc": "trunc", "floor": "floor"}
+
+
+def load_kernel(image: str, accumulator: str) -> Kernel:
+    """Return the kernel load(to, source, stride, count): `count` elements `stride` bytes apart, as accumulators."""
+    return Kernel(_write_load, (image, accumulator))
+
+
+def store_kernel(accumulator: str, out: str, rounding: str, overflow: str) -> Kernel:
+    """Return the kernel store(to, stride, source, count): accumulators as `count` elements `stride` bytes apart."""
+    plain = not _clips(accumulator, out)
+    return Kernel(_write_store, (accumulator, out, "" if plain else rounding, "" if plain else overflow))
+
+
+def storable(accumulator: str, out: str, rounding: str, overflow: str, half: bool) -> bool:
+    """Whether a store kernel can do this conversion."""
+    if out == "f2":
+        return half and accumulator == "f4"
+    return not _clips(accumulator, out) or overflow == "saturate" or (overflow == "wrap" and accumulator[0] != "f")
+
+
+def _clips(accumulator: str, out: str) -> bool:
+    """Whether a value may not fit, or must be rounded to a whole number."""
+    return out[0] != "f" and out != accumulator
+
+
+def _write_load(target: Target, image: str, accumulator: str) -> str:
+    e = Emitter(("to", "source", "stride", "count"), fused=target.fused)
+    source, to = Lanes(image, 1), Lanes(accumulator, target.lanes(int(accumulator[1])))
+
+    def move(index: Value, count: int) -> None:
+        a, b = Lanes(source.code, count), Lanes(to.code, count)
+        e.store(_widen(e, e.load(a.type, e.source + index * e.stride), a, b), e.to + index * to.size)
+
+    _each(e, e.stride.equals(source.size), to.count, move)
+    return e.text()
+
+
+def _write_store(target: Target, accumulator: str, out: str, rounding: str, overflow: str) -> str:
+    e = Emitter(("to", "stride", "source", "count"), fused=target.fused)
+    source, to = Lanes(accumulator, target.lanes(int(accumulator[1]))), Lanes(out, 1)
+
+    def move(index: Value, count: int) -> None:
+        a, b = Lanes(source.code, count), Lanes(to.code, count)
+        value = e.load(a.type, e.source + index * source.size)
+        e.store(_narrow(e, value, a, b, rounding, overflow), e.to + index * e.stride)
+
+    _each(e, e.stride.equals(to.size), source.count, move)
+    return e.text()
+
+
+def _each(e: Emitter, contiguous: Value, lanes: int, move: Callable[[Value, int], None]) -> None:
+    """Move e.count elements; where they are contiguous `lanes` at a time, the last vector overlapping the others."""
+    whole = e.select(contiguous, e.count // lanes * lanes, 0)
+    with e.loop(0, whole, lanes) as i:
+        move(i, lanes)
+    first = e.variable(whole)
+    with e.when(whole > 0), e.when(whole < e.count):
+        move(e.count - lanes, lanes)
+        first.value = e.count
+    with e.loop(first.value, e.count) as i:
+        move(i, 1)
+
+
+def _widen(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
+    """As a C cast, without rounding to whole numbers."""
+    if source.real:
+        if source.size == to.size:
+            return value
+        return e.convert("fpext" if to.size > source.size else "fptrunc", value, to.type)
+    if to.real:
+        return e.convert("sitofp" if source.signed else "uitofp", value, to.type)
+    if source.size == to.size:
+        return value
+    return e.convert("trunc" if to.size < source.size else "sext" if source.signed else "zext", value, to.type)
+
+
+def _narrow(e: Emitter, value: Value, source: Lanes, to: Lanes, rounding: str, overflow: str) -> Value:
+    """As `gpuconv.conversion.convert`."""
+    if not rounding:
+        return _widen(e, value, source, to)
+    if source.real:
+        rounded = e.intrinsic(ROUND[rounding], value)
+        return e.intrinsic("fptosi.sat" if to.signed else "fptoui.sat", rounded, result=to.type)
+    if overflow == "saturate":
+        value = _saturated(e, value, source, to)
+    return _widen(e, value, source, to)
+
+
+def _saturated(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
+    """Integers clipped to what both dtypes can hold."""
+    prefix = "s" if source.signed else "u"
+    have, want = np.iinfo(source.code), np.iinfo(to.code)
+    if want.min > have.min:
+        value = e.intrinsic(f"{prefix}max", value, e.splat(source, int(want.min)))
+    if want.max < have.max:
+        value = e.intrinsic(f"{prefix}min", value, e.splat(source, int(want.max)))
+    return value

@@ -1,0 +1,142 @@
+"""The inner loops: a tile of rows x vectors of outputs, kept in registers while the taps pass by.
+
+A tile reads rows of accumulators through a table of their addresses (`work.rows`), so that neither the boundary nor
+the image's layout concerns it, and writes to the addresses in `work.outs`. `x` is an offset in bytes in both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Protocol
+
+from gpuconv.cpu.emitter import Emitter, Number
+from gpuconv.cpu.target import Target
+from gpuconv.cpu.values import Lanes, Value, Variable
+
+Sums = list[list[Variable]]
+
+
+class Tile(Protocol):
+    """Writes the code of one tile."""
+
+    rows: int  # rows of outputs
+    vectors: int  # vectors a row
+
+    def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
+        """Compute outputs at x."""
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """Dense filter, stride 1: a row of the image, once loaded, serves every output row that it touches.
+
+    Each tap is a broadcast weight; `filter_h` is compiled in where the filter has fewer rows than the general form
+    needs (rows - 1), else 0.
+    """
+
+    rows: int
+    vectors: int
+    filter_h: int
+
+    def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
+        """Walk the rows + filter_h - 1 rows of the image."""
+        sums = _sums(e, lanes, self.rows, vectors)
+        height: Number = self.filter_h or work.filter_h
+        last = self.rows - 1
+
+        def row(r: Value, outputs: Sequence[int]) -> None:
+            """Add row r, multiplied by row r - o of the weights, to each output o."""
+            weights = [work.weights + (r - o) * work.weights_row for o in outputs]
+            source = e.integer(work.rows + r * 8) + x
+            with e.loop(0, work.filter_w) as s:
+                samples = _samples(e, lanes, source + s * work.step, vectors)
+                for o, address in zip(outputs, weights, strict=True):
+                    _add(e, sums[o], samples, e.broadcast(lanes, address + s * lanes.size))
+
+        if self.filter_h:
+            for r in range(self.filter_h + last):
+                row(e.number(r), range(max(0, r - self.filter_h + 1), min(self.rows, r + 1)))
+        else:
+            for r in range(last):
+                row(e.number(r), range(r + 1))
+            with e.loop(last, height) as index:
+                row(index, range(self.rows))
+            for r in range(last):
+                row(work.filter_h + r, range(r + 1, self.rows))
+        _write_sums(e, lanes, sums, work.outs, x)
+
+
+@dataclass(frozen=True)
+class Taps:
+    """A list of taps, each with the row and the column it reads: strides, dilations, left-out taps, complex numbers."""
+
+    rows: int
+    vectors: int
+
+    def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
+        """Walk the list."""
+        sums = _sums(e, lanes, self.rows, vectors)
+        with e.loop(0, work.taps) as t:
+            weight = e.broadcast(lanes, work.weights + t * lanes.size)
+            row = work.rows + e.integer(work.tap_rows + t * 8)
+            column = e.integer(work.tap_columns + t * 8) + x
+            for o in range(self.rows):
+                source = e.integer(row + work.stride_h * (8 * o)) + column
+                _add(e, sums[o], _samples(e, lanes, source, vectors), weight)
+        _write_sums(e, lanes, sums, work.outs, x)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A filter along one row.
+
+    Taps that lie one vector apart read the same vectors, so groups of `group` x lanes of them load each vector once;
+    that needs taps on neighbouring samples, and leaves the rest of them to the simple loop.
+    """
+
+    vectors: int
+    group: int
+    rows: int = 1
+
+    def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
+        """Add the groups, then the rest."""
+        (sums,) = _sums(e, lanes, 1, vectors)
+        source = e.integer(work.rows) + x
+        block = self.group * lanes.count
+        grouped = e.select(work.step.equals(lanes.size), work.filter_w // block * block, 0)
+        with e.loop(0, grouped, block) as first, e.loop(first, first + lanes.count) as s:
+            address = work.weights + s * lanes.size
+            weights = [e.broadcast(lanes, address + g * lanes.bytes) for g in range(self.group)]
+            for u in range(vectors + self.group - 1):
+                sample = e.load(lanes.type, source + s * lanes.size + u * lanes.bytes)
+                for g in range(max(0, u - vectors + 1), min(self.group, u + 1)):
+                    sums[u - g].value = e.muladd(sample, weights[g], sums[u - g].value)
+        with e.loop(grouped, work.filter_w) as s:
+            weight = e.broadcast(lanes, work.weights + s * lanes.size)
+            _add(e, sums, _samples(e, lanes, source + s * work.step, vectors), weight)
+        _write_sums(e, lanes, [sums], work.outs, x)
+
+
+def shape(target: Target) -> tuple[int, int]:
+    """Rows and vectors of a tile: the sums, one row of samples and a weight fill the registers."""
+    return (6, 4) if target.registers >= 32 else (4, 3)
+
+
+def _sums(e: Emitter, lanes: Lanes, rows: int, vectors: int) -> Sums:
+    return [[e.variable(e.zero(lanes)) for _ in range(vectors)] for _ in range(rows)]
+
+
+def _samples(e: Emitter, lanes: Lanes, address: Value, vectors: int) -> list[Value]:
+    return [e.load(lanes.type, address + v * lanes.bytes) for v in range(vectors)]
+
+
+def _add(e: Emitter, sums: list[Variable], samples: list[Value], weight: Value) -> None:
+    for variable, sample in zip(sums, samples, strict=True):
+        variable.value = e.muladd(sample, weight, variable.value)
+
+
+def _write_sums(e: Emitter, lanes: Lanes, sums: Sums, outs: Value, x: Value) -> None:
+    for o, row in enumerate(sums):
+        address = e.integer(outs + 8 * o) + x
+        for v, variable in enumerate(row):
+            e.store(variable.value, address + v * lanes.bytes)

@@ -1,0 +1,124 @@
+"""Values of a function that is being written: integers, addresses and vectors, with operators."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpuconv.cpu.emitter import Emitter
+
+INT = "i64"
+BOOL = "i1"
+ELEMENTS = {"f2": "half", "f4": "float", "f8": "double"} | {f"{s}{b}": f"i{8 * b}" for s in "iu" for b in (1, 2, 4, 8)}
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """A vector: NumPy's code of its elements ("f4", "i8" ...) and their number."""
+
+    code: str
+    count: int
+
+    @property
+    def element(self) -> str:
+        """LLVM type of one element."""
+        return ELEMENTS[self.code]
+
+    @property
+    def type(self) -> str:
+        """LLVM type of the vector."""
+        return f"<{self.count} x {self.element}>"
+
+    @property
+    def size(self) -> int:
+        """Bytes of one element."""
+        return int(self.code[1])
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the vector."""
+        return self.size * self.count
+
+    @property
+    def real(self) -> bool:
+        """Whether the elements are floating-point numbers."""
+        return self.code[0] == "f"
+
+    @property
+    def signed(self) -> bool:
+        """Whether the elements are signed integers."""
+        return self.code[0] == "i"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number or a vector; operators write the instruction and return its result."""
+
+    emitter: "Emitter"
+    type: str
+    name: str
+
+    @property
+    def real(self) -> bool:
+        """Whether it holds floating-point numbers."""
+        return any(element in self.type for element in ("half", "float", "double"))
+
+    def _binary(self, operation: str, other: "Value | int") -> "Value":
+        name = other.name if isinstance(other, Value) else str(other)
+        return self.emitter.emit(self.type, f"{operation} {self.type} {self.name}, {name}")
+
+    def __add__(self, other: "Value | int") -> "Value":
+        return self if isinstance(other, int) and other == 0 else self._binary("fadd" if self.real else "add", other)
+
+    def __sub__(self, other: "Value | int") -> "Value":
+        return self._binary("fsub" if self.real else "sub", other)
+
+    def __mul__(self, other: "Value | int") -> "Value":
+        return self._binary("fmul" if self.real else "mul", other)
+
+    def __floordiv__(self, other: "Value | int") -> "Value":
+        return self._binary("sdiv", other)
+
+    def __mod__(self, other: "Value | int") -> "Value":
+        return self._binary("srem", other)
+
+    def __lt__(self, other: "Value | int") -> "Value":
+        return self._compare("slt", other)
+
+    def __le__(self, other: "Value | int") -> "Value":
+        return self._compare("sle", other)
+
+    def __gt__(self, other: "Value | int") -> "Value":
+        return self._compare("sgt", other)
+
+    def __ge__(self, other: "Value | int") -> "Value":
+        return self._compare("sge", other)
+
+    def equals(self, other: "Value | int") -> "Value":
+        """Whether both integers are equal."""
+        return self._compare("eq", other)
+
+    def differs(self, other: "Value | int") -> "Value":
+        """Whether the integers differ."""
+        return self._compare("ne", other)
+
+    def _compare(self, relation: str, other: "Value | int") -> "Value":
+        name = other.name if isinstance(other, Value) else str(other)
+        return self.emitter.emit(BOOL, f"icmp {relation} {self.type} {self.name}, {name}")
+
+
+class Variable:
+    """A value that changes, in a loop say; LLVM keeps it in a register."""
+
+    def __init__(self, emitter: "Emitter", initial: Value):
+        self._emitter, self._type = emitter, initial.type
+        self._slot = emitter.allocate(initial.type)
+        self.value = initial
+
+    @property
+    def value(self) -> Value:
+        """What it holds now."""
+        return self._emitter.emit(self._type, f"load {self._type}, ptr {self._slot}")
+
+    @value.setter
+    def value(self, value: Value) -> None:
+        self._emitter.write(f"store {value.type} {value.name}, ptr {self._slot}")

@@ -1,0 +1,122 @@
+"""What the launches of all CUDA C++ kernels share: types, constants and arguments as the kernels' files name them."""
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+
+from gpuconv.dtypes import accumulator, is_integer
+from gpuconv.facts import DeviceLimits, Facts
+from gpuconv.launches import Argument, Kind, LaunchPlan, Specialization, Triple
+from gpuconv.problem import Boundary, DType, Problem, Rounding
+
+C_TYPES = {
+    "bool": "unsigned char",
+    "uint8": "unsigned char",
+    "uint16": "unsigned short",
+    "uint32": "unsigned int",
+    "uint64": "unsigned long long",
+    "int8": "signed char",
+    "int16": "short",
+    "int32": "int",
+    "int64": "long long",
+    "float16": "float16",
+    "float32": "float",
+    "float64": "double",
+}
+INT_LIMIT = 2**30  # positions along an axis that the tiled kernels count in int, sums of two included
+GRID_LIMIT = 2**31 - 1  # blocks along x
+
+
+def specialize(kernel: str, problem: Problem, facts: Facts, **constants: int) -> Specialization:
+    """A kernel for the types of a problem; constants that make no difference to it get one value."""
+    sums, out = accumulator(problem, facts), problem.out_dtype
+    types = {"image_t": problem.image_dtype, "out_t": out, "acc_t": sums}
+    padded = any(pad > 0 for pad in problem.pad_before + problem.pad_after)
+    rounded = is_integer(out) and not is_integer(sums)
+    saturated = is_integer(out) and not np.can_cast(sums, out) and problem.overflow != "wrap"
+    constants |= {
+        "BOUNDARY": get_args(Boundary).index(problem.boundary) if padded else 0,
+        "ROUNDING": get_args(Rounding).index(problem.rounding) if rounded else 0,
+        "SATURATE": int(saturated),
+        "SKIP_ZERO_TAPS": int(problem.skip_zero_taps and facts.zero_taps and not facts.separable),
+    }
+    names = tuple((name, C_TYPES[dtype.name]) for name, dtype in types.items())
+    return Specialization(kernel, names, tuple(constants.items()))
+
+
+def array(name: str, kind: Kind, specialization: Specialization, *, by_value: bool = False) -> Argument:
+    """An array argument; image and out have types of their own, everything else is cast to the sum's."""
+    types = dict(specialization.types)
+    return Argument(name, kind, types.get(f"{kind}_t", types["acc_t"]), by_value=by_value)
+
+
+def ints(type_: str = "int", /, **values: int) -> tuple[Argument, ...]:
+    """Integer arguments in the order of the kernel's signature."""
+    return tuple(Argument(name, "scalar", type_, value) for name, value in values.items())
+
+
+def longs(**values: int) -> tuple[Argument, ...]:
+    """The same, of 64 bits."""
+    return ints("long long", **values)
+
+
+def fill(problem: Problem, specialization: Specialization) -> Argument:
+    """The value outside the image, as the sums' type."""
+    type_ = dict(specialization.types)["acc_t"]
+    value = problem.fill.real
+    return Argument("fill", "scalar", type_, float(value) if type_ in ("float", "double") else int(value))
+
+
+def launch(
+    specialization: Specialization, blocks: int, block: Triple, shared_bytes: int, *arguments: Argument
+) -> LaunchPlan | str:
+    """A launch with all its blocks along grid x, or the sentence that they are too many."""
+    if blocks > GRID_LIMIT:
+        return f"{specialization.kernel} launches at most {GRID_LIMIT} blocks; this would take {blocks}"
+    return LaunchPlan(specialization, (blocks, 1, 1), block, shared_bytes, arguments)
+
+
+def as_planes(problem: Problem) -> Problem:
+    """The same problem with two spatial axes: a signal is an image of one row."""
+    if problem.rank == 2:
+        return problem
+    return replace(
+        problem,
+        extent=(1, *problem.extent),
+        filter=(1, *problem.filter),
+        pad_before=(0, *problem.pad_before),
+        pad_after=(0, *problem.pad_after),
+        stride=(1, *problem.stride),
+        dilation=(1, *problem.dilation),
+    )
+
+
+def too_long(kernel: str, problem: Problem) -> str | None:
+    """Why positions along an axis do not fit the int a tiled kernel counts them in, or None."""
+    axes = zip(
+        *(problem.extent, problem.out_extent, problem.stride, problem.filter, problem.dilation),
+        *(problem.pad_before, problem.pad_after),
+        strict=True,
+    )
+    longest = max(n + (o + 2048) * s + k * d + abs(before) + abs(after) for n, o, s, k, d, before, after in axes)
+    if longest < INT_LIMIT:
+        return None
+    return f"{kernel} needs extents, pads and strides that reach no further than {INT_LIMIT} samples; got {longest}"
+
+
+def shared_refusal(kernel: str, shared_bytes: int, device: DeviceLimits) -> str:
+    """The sentence that a tile is too large."""
+    return (
+        f"{kernel} needs {shared_bytes} bytes of shared memory for its smallest tile; a block has {device.shared_bytes}"
+    )
+
+
+def parameter_bytes(taps: int, sums: DType) -> int:
+    """Size of a launch's arguments, with weights by value."""
+    return taps * sums.itemsize + 128  # the scalars and pointers take less
+
+
+def power_of_two(n: int) -> int:
+    """Smallest power of two >= n."""
+    return 1 << (n - 1).bit_length()

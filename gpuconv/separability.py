@@ -1,0 +1,126 @@
+"""Whether a 2D filter is the outer product of two 1D filters, or close to a sum of a few; pure functions of its taps.
+
+Factors are taken only if their product meets every tap to within a relative difference that the error bound has room
+for. So a zero tap stays exactly zero, the elementwise bound holds, and nan and infinities spread as in the direct sum:
+in every pass a window that touches one gives nan or infinity, and the signs of infinities meet in the same sums.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpuconv.dtypes import is_integer
+from gpuconv.planner import error_bound
+from gpuconv.problem import Ints, Problem
+
+GAIN = 2.0  # the direct sum must cost this many times the products of the passes: 5 x 5 does, 4 x 4 does not
+NORMWISE = {4: 1e-5, 8: 1e-13}  # error that precision="standard" allows, by bytes of a real number
+
+
+@dataclass(frozen=True)
+class Factors:
+    """weights[r, s] = column[r] * row[s], but for a relative difference of at most `residual` in each tap."""
+
+    column: np.ndarray
+    row: np.ndarray
+    residual: float
+
+
+def separate(problem: Problem, weights: np.ndarray, precision: str) -> Factors | None:
+    """Factors of the (1, 1, H, W) weights of a problem, where two passes are worth it and within the precision."""
+    if problem.rank != 2 or not problem.is_filter or problem.skip_zero_taps or problem.bias:
+        return None
+    if problem.taps <= GAIN * sum(problem.filter):
+        return None
+    found = factorize(weights[0, 0], exact=is_integer(problem.compute_dtype))
+    if found is None:
+        return None
+    passes = error_bound(problem, separable=True, residual=found.residual).relative
+    direct = error_bound(problem, separable=False).relative
+    allowed = direct if precision == "strict" else max(direct, _normwise(problem))
+    return found if passes <= allowed else None
+
+
+def factorize(weights: np.ndarray, *, exact: bool) -> Factors | None:
+    """Factors of a 2D filter, or None if it has none with a finite residual; `exact`: integers, with residual 0.
+
+    The row and the column of the largest tap say what the factors must be: the cross approximation of rank one. Unlike
+    singular vectors, which are close in norm only, they keep zeros and have small relative errors in small taps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> factors = factorize(np.array([[1, 2, 1], [0, 0, 0], [-1, -2, -1]]), exact=True)
+    >>> factors.column, factors.row
+    (array([ 1,  0, -1]), array([1, 2, 1]))
+    """
+    if exact:
+        return _integer_factors(weights)
+    taps = weights.astype("complex128" if weights.dtype.kind == "c" else "float64")
+    magnitude = np.abs(taps)
+    r, s = np.unravel_index(np.argmax(magnitude), taps.shape)
+    if not np.isfinite(magnitude[r, s]) or magnitude[r, s] == 0:  # argmax finds nan, too
+        return None
+    scale = 2.0 ** -math.frexp(float(magnitude[r].sum() / magnitude[r, s]))[1]  # then no pass exceeds the direct sum
+    with np.errstate(all="ignore"):
+        row, column = taps[r] / taps[r, s] * scale, taps[:, s] / scale
+        missed = np.abs(taps - np.multiply.outer(column, row))
+        residual = float(np.max(missed / np.where(missed == 0, 1, magnitude)))
+    return Factors(column, row, residual) if np.isfinite(residual) else None
+
+
+def low_rank(weights: np.ndarray, tolerance: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """The fewest (column, row) pairs whose outer products sum to a real filter, by its singular values.
+
+    What is left out is at most `tolerance` of the sum of magnitudes of the taps: a normwise bound of the result,
+    ``|error| <= tolerance * sum |w| * max |x|``. Only for finite images, since infinities of two terms may cancel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> laplacian = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    >>> len(low_rank(laplacian, 1e-12))
+    2
+    """
+    taps = weights.astype("float64")
+    left, values, right = np.linalg.svd(taps)
+    rest, pairs, allowed = taps.copy(), [], tolerance * np.abs(taps).sum()
+    for column, value, row in zip(left.T, values, right, strict=False):
+        if np.abs(rest).sum() <= allowed:
+            break
+        pairs.append((column * math.sqrt(value), row * math.sqrt(value)))
+        rest -= np.multiply.outer(*pairs[-1])
+    return tuple(pairs)
+
+
+def low_rank_pays(filter_: Ints, rank: int, bytes_per_output: int, balance: float = 10.0) -> bool:
+    """Whether `rank` pairs of fused passes over one load of a tile are modelled faster than the direct sum.
+
+    The model: a kernel takes the longer of its multiply-adds and its traffic, with `balance` multiply-adds in the time
+    of a byte (H100: 33e12 / 3.35e12; a desktop GPU has four times as many); passes reach 0.85 of what the direct sum
+    does, as they load and store more often per product.
+    """
+    traffic = balance * bytes_per_output
+    passes = max(traffic, rank * sum(filter_) / 0.85)
+    return passes < max(traffic, math.prod(filter_))
+
+
+def _integer_factors(weights: np.ndarray) -> Factors | None:
+    """Every row must be a multiple of one row without a common divisor; whole numbers of any size."""
+    taps = weights.astype(object)
+    r, s = np.unravel_index(np.argmax(np.abs(weights.astype("float64"))), weights.shape)
+    pivot = int(taps[r, s])
+    if pivot == 0:
+        return None
+    divisor = math.gcd(*map(int, taps[r])) * (1 if pivot > 0 else -1)
+    row, column = taps[r] // divisor, taps[:, s] // (pivot // divisor)
+    if not np.array_equal(np.multiply.outer(column, row), taps):
+        return None
+    dtype = "uint64" if weights.dtype.kind in "bu" else "int64"
+    return Factors(column.astype(dtype), row.astype(dtype), 0.0)
+
+
+def _normwise(problem: Problem) -> float:
+    compute = problem.compute_dtype
+    return NORMWISE[compute.itemsize // (2 if compute.kind == "c" else 1)]

@@ -1,0 +1,39 @@
+"""Which tile a block computes, and how it is loaded into shared memory; device code for every Numba kernel."""
+
+import numpy as np
+from numba import cuda
+
+from gpuconv.kernels.numba_boundary import source_index
+
+index = np.uint64  # of an array: never negative, so that Numba leaves out its test for indices counted from the end
+
+
+@cuda.jit(device=True)
+def ceil_div(a, b):
+    """Smallest integer >= a / b, for positive b."""
+    return (a + b - 1) // b
+
+
+@cuda.jit(device=True)
+def block_position(rows, columns):
+    """(plane, row, column) of this block in planes of rows x columns tiles; counted along x, the axis without limit."""
+    block, width, area = index(cuda.blockIdx.x), index(columns), index(rows * columns)
+    rest = block % area
+    return np.int64(block // area), np.int64(rest // width), np.int64(rest % width)
+
+
+def loader(scalar, BLOCK_H, BLOCK_W):  # noqa: N803 - constants of the specialisation have upper-case names
+    """Device function by which a block of BLOCK_H x BLOCK_W threads fills a tile of type `scalar` in shared memory."""
+
+    @cuda.jit(device=True)
+    def load_tile(tile, span_h, span_w, image, n, c, top, left, step_y, step_x, boundary, fill):
+        """tile[i, j] = image[n, c, top + i * step_y, left + j * step_x], the boundary applied."""
+        _, _, height, width = image.shape
+        for i in range(cuda.threadIdx.y, span_h, BLOCK_H):
+            y = source_index(top + i * step_y, height, boundary)
+            for j in range(cuda.threadIdx.x, span_w, BLOCK_W):
+                x = source_index(left + j * step_x, width, boundary)
+                inside = y >= 0 and x >= 0
+                tile[index(i * span_w + j)] = scalar(image[index(n), index(c), index(y), index(x)]) if inside else fill
+
+    return load_tile

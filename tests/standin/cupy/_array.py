@@ -1,0 +1,160 @@
+"""cupy.ndarray, over host memory."""
+
+import ctypes
+
+import numpy
+
+from ._device import need_context, need_memory
+
+_CHARACTERS = "?bhilqBHILQefdFD"  # the dtypes that CuPy's kernels know
+DLPACK_CPU, DLPACK_CUDA = 1, 2
+
+
+class Memory:
+    """One allocation: bytes that begin as NaN, aligned as CuPy's."""
+
+    def __init__(self, nbytes):
+        need_memory(nbytes)
+        self._storage = numpy.full(nbytes + 512, 0xFF, numpy.uint8)
+        start = -self._storage.ctypes.data % 512
+        self.array = self._storage[start : start + nbytes]
+        self.size = nbytes
+        self.device_id = 0
+
+
+class _MemoryPointer:
+    """Where an array begins."""
+
+    def __init__(self, ptr, mem):
+        self.ptr = ptr
+        self.mem = mem
+        self.device_id = 0
+
+
+def check_dtype(dtype):
+    dtype = numpy.dtype(dtype)
+    if dtype.char not in _CHARACTERS:
+        raise ValueError(f"Unsupported dtype {dtype}")
+    return dtype.newbyteorder("=")
+
+
+class ndarray:  # noqa: N801 (CuPy's name)
+    """An array on the pretended device; `_host` is the NumPy view of its memory."""
+
+    __array_priority__ = 100
+
+    def __init__(self, *args, **kwargs):
+        raise TypeError("the stand-in makes arrays with cupy.empty and cupy.asarray only")
+
+    @classmethod
+    def _wrap(cls, host, owner):
+        array = object.__new__(cls)
+        array._host, array._owner = host, owner
+        return array
+
+    dtype = property(lambda self: self._host.dtype)
+    shape = property(lambda self: self._host.shape)
+    strides = property(lambda self: self._host.strides)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    itemsize = property(lambda self: self._host.itemsize)
+    nbytes = property(lambda self: self._host.nbytes)
+    flags = property(lambda self: self._host.flags)
+    T = property(lambda self: self._wrap(self._host.T, self._owner))
+
+    @property
+    def data(self):
+        return _MemoryPointer(self._host.__array_interface__["data"][0] if self.size else 0, self._owner)
+
+    @property
+    def device(self):
+        from .cuda import Device
+
+        return Device(0)
+
+    @property
+    def __cuda_array_interface__(self):
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "descr": self.dtype.descr,
+            "strides": None if self.flags.c_contiguous else self.strides,
+            "data": (self.data.ptr, False),
+            "version": 3,
+            "stream": 1,
+        }
+
+    def __array__(self, dtype=None):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
+        )
+
+    def __len__(self):
+        return len(self._host)
+
+    def __getitem__(self, slices):
+        need_context()
+        keys = slices if isinstance(slices, tuple) else (slices,)
+        if not all(k is None or k is ... or isinstance(k, (int, slice)) for k in keys):
+            raise NotImplementedError(f"the stand-in knows basic indexing only; got {slices!r}")
+        return self._wrap(self._host[keys if ... in keys else (*keys, ...)], self._owner)
+
+    def copy(self, order="C"):
+        return copy_of(self._host, self.dtype, order)
+
+    def astype(self, dtype, order="K", casting=None, subok=None, copy=True):
+        dtype = check_dtype(dtype)
+        return self if not copy and dtype == self.dtype else copy_of(self._host, dtype, order)
+
+    def reshape(self, *shape, order="C", copy=None):
+        if copy is not None:
+            raise NotImplementedError("the stand-in's reshape copies where it must")
+        host = self._host.reshape(*shape, order=order)
+        shares = numpy.may_share_memory(host, self._host)
+        return self._wrap(host, self._owner) if shares else copy_of(host, host.dtype, "C")
+
+    def fill(self, value):
+        need_context()
+        self._host.fill(value)
+
+    def get(self, stream=None, order="C", out=None, blocking=True):
+        need_context()
+        if out is None:
+            return self._host.copy(order=order)
+        if out.shape != self.shape or out.dtype != self.dtype:
+            raise ValueError(
+                f"Shape or dtype mismatch. Expected {self.shape} {self.dtype}, got {out.shape} {out.dtype}"
+            )
+        out[...] = self._host
+        return out
+
+    def set(self, arr, stream=None):
+        need_context()
+        if not isinstance(arr, numpy.ndarray) or arr.shape != self.shape or arr.dtype != self.dtype:
+            raise ValueError("Only a NumPy array of the same shape and dtype can be set")
+        self._host[...] = arr
+
+    def __dlpack_device__(self):
+        return (DLPACK_CUDA, 0)
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        capsule = self._host.__dlpack__()
+        set_dlpack_device(capsule, DLPACK_CUDA)
+        return capsule
+
+
+def set_dlpack_device(capsule, device_type):
+    """Overwrite the device in a DLManagedTensor: the field behind the data pointer."""
+    api = ctypes.pythonapi.PyCapsule_GetPointer
+    api.restype, api.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    ctypes.c_int32.from_address(api(capsule, b"dltensor") + 8).value = device_type
+
+
+def copy_of(host, dtype, order):
+    """A new array with the values of `host`."""
+    template = numpy.empty_like(host, dtype=dtype, order=order)  # K and A as NumPy resolves them
+    memory = Memory(template.nbytes)
+    view = numpy.ndarray(template.shape, dtype, memory.array.data, 0, template.strides)
+    view[...] = host
+    return ndarray._wrap(view, memory)

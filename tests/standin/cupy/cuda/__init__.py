@@ -1,0 +1,28 @@
+"""cupy.cuda: the device, its streams, the runtime."""
+
+from . import compiler, device, memory, nvrtc, runtime, stream
+from .device import Device
+from .stream import Event, ExternalStream, Stream, get_current_stream
+
+__all__ = [
+    "Device",
+    "Event",
+    "ExternalStream",
+    "Stream",
+    "compiler",
+    "device",
+    "get_current_stream",
+    "is_available",
+    "memory",
+    "nvrtc",
+    "runtime",
+    "stream",
+]
+
+
+def is_available():
+    """Whether a device is there."""
+    try:
+        return runtime.getDeviceCount() > 0
+    except Exception:  # as CuPy does
+        return False

@@ -1,0 +1,57 @@
+"""cupy.cuda.runtime: one device, or the reason why there is none."""
+
+from cupy._device import TOTAL_MEMORY, CUDARuntimeError, capability, failure, need_context, need_driver, need_ordinal
+
+__all__ = [
+    "CUDARuntimeError",
+    "driverGetVersion",
+    "getDevice",
+    "getDeviceCount",
+    "getDeviceProperties",
+    "memGetInfo",
+    "runtimeGetVersion",
+]
+
+
+def getDeviceCount():  # noqa: N802 (CuPy's name, as all here)
+    need_driver()
+    return 1
+
+
+def getDevice():  # noqa: N802
+    need_driver()
+    return 0
+
+
+def driverGetVersion():  # noqa: N802
+    return {"insufficient_driver": 0, "old_driver": 12000}.get(failure(), 13020)
+
+
+def runtimeGetVersion():  # noqa: N802
+    return 13020
+
+
+def memGetInfo():  # noqa: N802
+    need_context()
+    return (0 if failure() == "out_of_memory" else TOTAL_MEMORY // 2, TOTAL_MEMORY)
+
+
+def getDeviceProperties(device):  # noqa: N802
+    need_ordinal(device)
+    major, minor = capability()
+    return {
+        "name": b"stand-in device",
+        "totalGlobalMem": TOTAL_MEMORY,
+        "sharedMemPerBlock": 48 * 1024,
+        "sharedMemPerBlockOptin": 99 * 1024,
+        "regsPerBlock": 65536,
+        "warpSize": 32,
+        "maxThreadsPerBlock": 1024,
+        "maxThreadsDim": (1024, 1024, 64),
+        "maxGridSize": (2**31 - 1, 65535, 65535),
+        "major": major,
+        "minor": minor,
+        "multiProcessorCount": 30,
+        "l2CacheSize": 4 * 2**20,
+        "memoryBusWidth": 256,
+    }

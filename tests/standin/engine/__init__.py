@@ -1,0 +1,1 @@
+"""What runs the kernels: g++ and fibers, the sanitizers, the machine-code emulator."""
