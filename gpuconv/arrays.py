@@ -227,7 +227,8 @@ class Operands:
         """The weights with every axis, made from the factors if need be."""
         if self.weights is not None:
             return self.weights
-        product: np.ndarray = np.array(1, self.factors[0].dtype)
+        dtype = self.factors[0].dtype
+        product: np.ndarray = np.array(1, np.result_type(dtype, "float64") if dtype.kind in "fc" else dtype)
         for factor in self.factors:
             product = np.multiply.outer(product, factor)
         return product[None, None]

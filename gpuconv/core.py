@@ -98,7 +98,8 @@ def convolve(
     TypeError
         For dtypes that cannot be computed or written.
     OverflowError
-        If an exact integer result might not fit, or does not under overflow="raise".
+        If an exact integer sum might not fit 64 bits (unless overflow="wrap" asks for its low bits), or a result does
+        not fit under overflow="raise".
     BackendUnavailableError, UnsupportedProblemError
         If the backend asked for cannot run here, or not this.
 

@@ -65,7 +65,7 @@ def accumulator(problem: Problem, facts: Facts) -> DType:
     if total is None:
         total = problem.taps * _largest(problem.weights_dtype, None)
     bound = largest * int(total) + (_largest(problem.weights_dtype, facts.bias_max) if problem.bias else 0)
-    if bound > np.iinfo(compute).max and not _wraps_narrower(problem):
+    if bound > np.iinfo(compute).max and not _wraps(problem):
         raise OverflowError(
             f"an integer result must fit {compute}; it may reach {largest} * {int(total)} (largest |x| times sum of "
             "|weights|): pass compute_dtype='float64' to compute in floating point"
@@ -73,10 +73,10 @@ def accumulator(problem: Problem, facts: Facts) -> DType:
     return np.dtype("int32") if bound < 2**31 else compute
 
 
-def _wraps_narrower(problem: Problem) -> bool:
-    """Whether only the low bits of the sum come out: they are right whether or not the high ones have overflowed."""
+def _wraps(problem: Problem) -> bool:
+    """Whether only the low bits of the sum are asked for: they are right even where it overflows."""
     out = problem.out_dtype
-    return problem.overflow == "wrap" and is_integer(out) and out.itemsize < problem.compute_dtype.itemsize
+    return problem.overflow == "wrap" and is_integer(out) and out.itemsize <= problem.compute_dtype.itemsize
 
 
 def _default_out_dtype(image: DType, compute: DType) -> DType:

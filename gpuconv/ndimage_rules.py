@@ -13,7 +13,7 @@ from gpuconv.core import adopted_call
 from gpuconv.engine import execute
 from gpuconv.errors import check_choice
 from gpuconv.faces import backwards, conjugated
-from gpuconv.ndimage_output import check_supported, deliver, find_target
+from gpuconv.ndimage_output import Target, check_supported, deliver, find_target
 from gpuconv.options import Options
 from gpuconv.problem import Ints
 
@@ -73,12 +73,6 @@ def _correlate(
     _check_origins(origins, taps.view.shape)
     target = find_target(output, x, "c" in kinds)
     boundary, fill = _boundary(mode), _fill_value(cval, *kinds)
-    if 0 in x.view.shape:
-        return x.deliver(x.empty(x.view.shape, target.dtype)) if target.array is None else target.array
-    if not axes:  # one tap meets each sample
-        taps, axes, origins = replace(taps, view=insert_axis(taps.view, 0)), (-1,), (0,)
-    image = x if x.view.ndim else replace(x, view=insert_axis(x.view, 0))
-    direct = target.direct and x.view.ndim > 0
     options = Options(
         boundary=boundary,
         fill=fill if boundary == "constant" else 0,
@@ -89,11 +83,22 @@ def _correlate(
         out_dtype=target.engine_dtype,
         overflow="wrap",
         rounding="trunc",
-        out=target.array if direct else None,
         skip_zero_taps=skip_zero_taps,
     )
+    return _run(x, taps, target, options)
+
+
+def _run(x: Adopted, taps: Adopted, target: Target, options: Options) -> Any:
+    """Compute; the engine takes neither empty images nor those without axes, nor weights without."""
+    if 0 in x.view.shape:
+        return x.deliver(x.empty(x.view.shape, target.dtype)) if target.array is None else target.array
+    if not options.axes:
+        taps, options = replace(taps, view=insert_axis(taps.view, 0)), replace(options, axes=(-1,), origin=(0,))
+    if target.direct and x.view.ndim:
+        return execute(adopted_call(x, taps, replace(options, out=target.array), flipped=False))
+    image = x if x.view.ndim else replace(x, view=insert_axis(x.view, 0))
     result = execute(adopted_call(image, taps, options, flipped=False))
-    return result if direct else deliver(result.reshape(x.view.shape), target)
+    return deliver(result.reshape(x.view.shape), target)
 
 
 def _boundary(mode: Any) -> str:

@@ -5,8 +5,8 @@ for bit, wrapping as SciPy's do, and floats within the rounding error of the sum
 or of in2's if only that one is on a device. What differs:
 
 - Every `method` is the direct sum. SciPy's "fft" rounds: integers lose digits there, and booleans come out as noise.
-- An int64 or uint64 result that might not fit raises OverflowError, where SciPy wraps silently: the largest sample (for
-  up to 32 bits: that the dtype can hold) times the sum of magnitudes of the other input must stay within 64 bits.
+- A 64-bit integer result that overflows raises OverflowError; SciPy wraps silently. So do arrays on a device here, and
+  all narrower integers, as in SciPy.
 - float16 is computed at any rank and size unless method="direct"; SciPy refuses it below a size.
 - longdouble, Python objects and what is no number raise TypeError; SciPy computes the first two in places. So do masked
   arrays, whose mask SciPy ignores, and booleans in a Numba device array.
@@ -54,7 +54,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     TypeError
         For arrays that cannot be computed; see the module.
     OverflowError
-        If an int64 or uint64 result might not fit.
+        If an int64 or uint64 result on the host does not fit.
 
     See Also
     --------

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.arrays import Adopted
+from gpuconv.arrays import Adopted, adopt
 from gpuconv.core import adopted_call
 from gpuconv.dtypes import check_dtype, is_integer
 from gpuconv.engine import execute
@@ -75,24 +75,32 @@ def filter_2d(
 
 def _run(owner: Adopted, image: Adopted, weights: Adopted, dtype: DType, options: Options, *, flipped: bool) -> Any:
     """Filter `image` into an array of the library of `owner`, or its own if only it is on a device."""
-    owner = image if image.place != owner.place else owner
+    image = replace(owner, view=image.view) if image.place == owner.place else image
     logical = dtype.kind == "b"
-    compute = None if is_integer(dtype) else "float32" if dtype == np.float16 else dtype
     options = replace(
         options,
         precision="strict",
-        compute_dtype=compute,
+        compute_dtype=None if is_integer(dtype) else "float32" if dtype == np.float16 else dtype,
         out_dtype="uint8" if logical else dtype,
-        overflow="saturate" if logical else "wrap",
+        overflow="saturate" if logical or dtype.itemsize == 8 else "wrap",
     )
     try:
-        result = execute(adopted_call(replace(owner, view=image.view), weights, options, flipped=flipped))
-    except OverflowError:
-        raise OverflowError(
-            f"a result of dtype {dtype} must not overflow: the largest sample times the sum of the other input's "
-            "magnitudes must fit 64 bits (SciPy would wrap silently); pass float64 arrays to compute in floating point"
-        ) from None
+        result = execute(adopted_call(image, weights, options, flipped=flipped))
+    except OverflowError:  # 64 bits may be too few
+        return _wrapped(image, weights, dtype, options, flipped=flipped)
     return as_boolean(result) if logical else result
+
+
+def _wrapped(image: Adopted, weights: Adopted, dtype: DType, options: Options, *, flipped: bool) -> Any:
+    """The sums modulo 2**64; on the host only if they are the sums, which a second pass in float64 shows."""
+    result = execute(adopted_call(image, weights, replace(options, overflow="wrap"), flipped=flipped))
+    if image.on_device:
+        return result
+    options = replace(options, compute_dtype="float64", out_dtype="float64")
+    near = execute(adopted_call(image, weights, options, flipped=flipped))
+    if np.any(np.abs(adopt("", near).view - adopt("", result).view) > 2.0**63):
+        raise OverflowError(f"a result must fit {dtype} (SciPy would wrap silently); pass float64 arrays")
+    return result
 
 
 def _common_rank(first: Adopted, second: Adopted) -> int:

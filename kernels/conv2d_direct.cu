@@ -38,6 +38,6 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 4) conv2d_direct(
             for (long long s = 0; s < filter_w; ++s)
                 multiply_add(sum, *weight++, sample(channel, height, width, y * stride_h - pad_h + r * dilation_h,
                                                     x * stride_w - pad_w + s * dilation_w, fill));
-    if (bias) sum += bias[c];
+    if (bias) multiply_add(sum, acc_t(1), bias[c]);
     out[index] = convert<out_t>(sum);
 }

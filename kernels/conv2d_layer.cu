@@ -103,7 +103,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 2) conv2d_layer(
         for (int p = 0; p < POSITIONS; ++p) {
             const int y = tile_y + threadIdx.y + p * spread_h, x = tile_x + threadIdx.x + p * spread_w;
             if (y >= out_h || x >= out_w) continue;
-            out[c * plane + static_cast<long long>(y) * out_w + x] = convert<out_t>(sums[c][p] + offset);
+            multiply_add(sums[c][p], acc_t(1), offset);
+            out[c * plane + static_cast<long long>(y) * out_w + x] = convert<out_t>(sums[c][p]);
         }
     }
 }

@@ -1,87 +1,75 @@
-// test
-#include "boundary.cuh"
-#include "copy.cuh"
-#include "values.cuh"
+// conv2d_small: one small filter over single-channel images, near the limit of the memory or of the multiply-adds.
+//
+//   out[n, y, x] = sum over r, s of weights[r, s] * image[n, y - pad_h + r, x - pad_w + s]
+//
+//   image    (images, height, width), C order
+//   weights  (FILTER_H, FILTER_W), by value: they lie in the constant bank, where multiply-adds take them as operands
+//   out      (images, out_h, out_w), C order
+// Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W; BLOCK_H, BLOCK_W (threads), ROWS (outputs a thread, down);
+//          OFFSET (columns that the tile begins before its first window, so that with the usual pad it begins at a
+//          multiple of 16 bytes); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
+// Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W * VECTOR outputs a block; tiles along grid x, the
+//          rows of tiles of all images along grid y, continued along z.
+// Shared:  SHARED_H * SHARED_W * 16 bytes, static.
+// Reference: Iandola et al., Communication-minimizing 2D convolution in GPU registers, ICIP 2013.
+//
+// A thread owns ROWS x VECTOR outputs. It walks once down the ROWS + FILTER_H - 1 rows of the tile that they need, holds
+// one window of a row in registers and adds it to every output it belongs to: a 16-byte load feeds up to
+// VECTOR * FILTER_H * FILTER_W / 2 multiply-adds.
 
-constexpr int VECTOR = PER_16_BYTES<acc_t>;
+#include "stage.cuh"
+#include "store.cuh"
+#include "unroll.cuh"
+
 constexpr int TILE_H = BLOCK_H * ROWS, TILE_W = BLOCK_W * VECTOR;
-constexpr int WINDOW = (OFFSET + VECTOR + FILTER_W - 1 + VECTOR - 1) / VECTOR;
+constexpr int WINDOW = ceil_div(OFFSET + VECTOR + FILTER_W - 1, VECTOR);  // vectors
 constexpr int SHARED_H = TILE_H + FILTER_H - 1, SHARED_W = BLOCK_W - 1 + WINDOW;
-using vector_t = Vector<acc_t, VECTOR>;
 
 struct Weights {
     acc_t at[FILTER_H * FILTER_W];
 };
 
-extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W) conv2d_small(
+extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_small(
     const image_t* __restrict__ image, const __grid_constant__ Weights weights, out_t* __restrict__ out, int height, int width,
-    int out_h, int out_w, int pad_h, int pad_w, int tiles_h, acc_t fill)
+    int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][SHARED_W];
+    int n = 0, tile_row = blockIdx.y + blockIdx.z * gridDim.y;
+    if (tile_row >= tiles_h) {  // not the first image
+        n = tile_row / tiles_h;
+        tile_row -= n * tiles_h;
+        if (n >= images) return;
+    }
+    const int tile_y = tile_row * TILE_H, tile_x = blockIdx.x * TILE_W;
     const int tx = threadIdx.x, ty = threadIdx.y;
-    const int tile_x = blockIdx.x * TILE_W;
-    int tile_y = (blockIdx.y + blockIdx.z * gridDim.y);
-    if (tile_y >= tiles_h) {
-        const int n = tile_y / tiles_h;
-        tile_y -= n * tiles_h;
-        image += static_cast<long long>(n) * height * width;
-        out += static_cast<long long>(n) * out_h * out_w;
-    }
-    tile_y *= TILE_H;
-    const int top = tile_y - pad_h, left = tile_x - pad_w - OFFSET;
-    const bool inner = top >= 0 && left >= 0 && top + SHARED_H <= height && left + SHARED_W * VECTOR <= width;
-    if (inner && width % VECTOR == 0 && left % VECTOR == 0 && is_aligned(image)) {
-        const image_t* source = image + static_cast<long long>(top + ty) * width + left + tx * VECTOR;
-        const shared_address target = address_of(&tile[ty][tx]);
-        #pragma unroll
-        for (int i = 0; i < (SHARED_H + BLOCK_H - 1) / BLOCK_H; ++i) {
-            #pragma unroll
-            for (int j = 0; j < (SHARED_W + BLOCK_W - 1) / BLOCK_W; ++j)
-                if (ty + i * BLOCK_H < SHARED_H && tx + j * BLOCK_W < SHARED_W)
-                    copy(target + 16 * (i * BLOCK_H * SHARED_W + j * BLOCK_W), reinterpret_cast<const vector_t*>(source + j * BLOCK_W * VECTOR));
-            source += static_cast<long long>(BLOCK_H) * width;
-        }
-    } else {
-        for (int y = ty; y < SHARED_H; y += BLOCK_H)
-            for (int x = tx; x < SHARED_W * VECTOR; x += BLOCK_W)
-                tile[y][x/VECTOR].at[x%VECTOR] = sample(image, height, width, top + y, left + x, fill);
-    }
-    copies_arrive();
+
+    stage<SHARED_H, SHARED_W, SHARED_W>(
+        tile[0], image, {height, width, fill}, n, SHARED_H, tile_y - pad_h, tile_x - pad_w - OFFSET);
     __syncthreads();
 
     acc_t sums[ROWS][VECTOR] = {};
-    #pragma unroll
-    for (int i = 0; i < ROWS + FILTER_H - 1; ++i) {
+    unroll<ROWS + FILTER_H - 1>([&](auto i) {
         acc_t window[WINDOW * VECTOR];
+        load_window<WINDOW>(window, &tile[ty * ROWS + i][tx]);
         #pragma unroll
-        for (int v = 0; v < WINDOW; ++v) {
-            const vector_t part = tile[ty * ROWS + i][tx + v];
-            #pragma unroll
-            for (int x = 0; x < VECTOR; ++x) window[v * VECTOR + x] = part.at[x];
-        }
-        #pragma unroll
-        for (int row = 0; row < ROWS; ++row) {
-            const int r = i - row;
-            if (r < 0 || r >= FILTER_H) continue;
+        for (int row = max(0, i - FILTER_H + 1); row <= min(i, ROWS - 1); ++row)
             #pragma unroll
             for (int s = 0; s < FILTER_W; ++s)
                 #pragma unroll
-                for (int x = 0; x < VECTOR; ++x) multiply_add(sums[row][x], weights.at[r * FILTER_W + s], window[OFFSET + x + s]);
-        }
-    }
+                for (int x = 0; x < VECTOR; ++x)
+                    multiply_add(sums[row][x], weights.at[(i - row) * FILTER_W + s], window[OFFSET + x + s]);
+    });
 
-    const int y = tile_y + ty * ROWS, x = tile_x + tx * VECTOR;
-    out_t* target = out + static_cast<long long>(y) * out_w + x;
-    if (tile_y + TILE_H <= out_h && tile_x + TILE_W <= out_w && out_w % VECTOR == 0 && is_aligned(out)) {
+    out_t* target = out + (static_cast<long long>(n * out_h + tile_y + ty * ROWS) * out_w + (tile_x + tx * VECTOR));
+    if (tile_y + TILE_H <= out_h && tile_x + TILE_W <= out_w && has_aligned_rows(out, out_w)) {
         #pragma unroll
-        for (int row = 0; row < ROWS; ++row) {
-            Vector<out_t, VECTOR> values;
-            for (int i = 0; i < VECTOR; ++i) values.at[i] = convert<out_t>(sums[row][i]);
-            *reinterpret_cast<Vector<out_t, VECTOR>*>(target + static_cast<long long>(out_w) * row) = values;
-        }
-    } else {
-        for (int row = 0; row < ROWS; ++row)
-            for (int i = 0; i < VECTOR; ++i)
-                if (y + row < out_h && x + i < out_w) target[static_cast<long long>(out_w) * row + i] = convert<out_t>(sums[row][i]);
+        for (int row = 0; row < ROWS; ++row) store_vector(target + static_cast<long long>(row) * out_w, sums[row]);
+        return;
     }
+    __syncthreads();  // the windows have been read, their place is free
+    #pragma unroll
+    for (int row = 0; row < ROWS; ++row) put_shared(&tile[ty * ROWS + row][tx], sums[row]);
+    __syncthreads();
+    out += static_cast<long long>(n * out_h + tile_y) * out_w + tile_x;
+    store_tile<TILE_H, TILE_W, SHARED_W>(out, tile[0], out_w, out_h - tile_y, out_w - tile_x);
 }

@@ -1,28 +1,39 @@
-// copy.cuh: from global to shared memory. Values that need no conversion go there without passing through registers
-// (cp.async, from sm_80 on) and are there after copies_arrive() and a barrier.
+// copy.cuh: from global to shared memory, into values of acc_t. Values that need no conversion do not pass through
+// registers (cp.async, from sm_80 on): they are there after copies_arrive() and a barrier.
 //
+// Prelude: image_t, acc_t.
 // Reference: PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy".
 
 #include "vector.cuh"
 
-#ifdef __CUDA_ARCH__
-using shared_address = unsigned int;
-__device__ __forceinline__ shared_address address_of(void* shared) { return static_cast<unsigned int>(__cvta_generic_to_shared(shared)); }
-#else
-using shared_address = char*;
-inline shared_address address_of(void* shared) { return static_cast<char*>(shared); }
-#endif
+template <class A, class B> constexpr bool is_same = false;
+template <class A> constexpr bool is_same<A, A> = true;
 
-template <class T> __device__ __forceinline__ void copy(shared_address shared, const T* global) {
+// if (wanted) shared[index + AHEAD] = global[AHEAD]; `shared` is the same for all copies of a thread, and AHEAD goes into
+// the instruction, so that few addresses are computed.
+template <int AHEAD, int COUNT>
+__device__ __forceinline__ void copy_if(
+    bool wanted, Vector<acc_t, COUNT>* shared, int index, const Vector<image_t, COUNT>* global)
+{
 #if __CUDA_ARCH__ >= 800
-    if constexpr (sizeof(T) == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global) : "memory");
-    else asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(shared), "l"(global), "n"(sizeof(T)) : "memory");
-#elif defined(__CUDA_ARCH__)
-    const uint4 value = *reinterpret_cast<const uint4*>(global);
-    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(shared), "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w) : "memory");
-#else
-    *reinterpret_cast<T*>(shared) = *global;
+    if constexpr (is_same<image_t, acc_t>) {
+        constexpr int BYTES = sizeof(*shared);
+        const auto address = static_cast<unsigned int>(__cvta_generic_to_shared(shared)) + (index + AHEAD) * BYTES;
+        if constexpr (BYTES == 16)
+            asm volatile("{ .reg .pred p; setp.ne.b32 p, %0, 0; @p cp.async.cg.shared.global [%1], [%2 + %3], 16; }"
+                         ::"r"(int(wanted)), "r"(address), "l"(global), "n"(AHEAD * BYTES) : "memory");
+        else
+            asm volatile("{ .reg .pred p; setp.ne.b32 p, %0, 0; @p cp.async.ca.shared.global [%1], [%2 + %3], %4; }"
+                         ::"r"(int(wanted)), "r"(address), "l"(global), "n"(AHEAD * BYTES), "n"(BYTES) : "memory");
+        return;
+    }
 #endif
+    if (!wanted) return;
+    const Vector<image_t, COUNT> values = global[AHEAD];
+    Vector<acc_t, COUNT> converted;
+    #pragma unroll
+    for (int i = 0; i < COUNT; ++i) converted.at[i] = static_cast<acc_t>(values.at[i]);
+    shared[index + AHEAD] = converted;
 }
 
 __device__ __forceinline__ void copies_arrive() {

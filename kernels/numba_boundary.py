@@ -13,6 +13,7 @@ from numba import cuda
 
 from gpuconv.problem import BOUNDARIES
 
+CONSTANT = BOUNDARIES.index("constant")  # and "zero" before it
 EDGE = BOUNDARIES.index("edge")
 SYMMETRIC = BOUNDARIES.index("symmetric")
 MIRROR = BOUNDARIES.index("mirror")
@@ -24,7 +25,7 @@ def source_index(position, extent, boundary):
     """Index of the sample at a position any distance outside 0 .. extent - 1; -1 for the fill value."""
     if 0 <= position < extent:
         return position
-    if boundary < EDGE:
+    if boundary <= CONSTANT:
         return -1
     if boundary == EDGE:
         return min(max(position, 0), extent - 1)

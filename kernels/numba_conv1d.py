@@ -4,11 +4,12 @@
 
 A block computes THREADS * OUTPUTS neighbouring outputs. Piece by piece it stages some taps and the samples they meet in
 shared memory, boundary applied. All of these stand at multiples of `step` (which divides stride and dilation), so only
-they are staged: neighbouring outputs then read samples stride / step apart, neighbouring taps dilation / step.
+they are staged: neighbouring outputs then read samples `near` = stride / step apart, neighbouring taps `far` =
+dilation / step.
 
 Arrays: (N, C, H, W) with any strides, C = H = 1. Compiled in: THREADS, OUTPUTS, TAPS and TILE (room for taps and
-samples), the dtypes and the conversion. Launch: a block of THREADS threads for each tile of each signal; `step` and
-`piece` so that piece <= TAPS and (THREADS * OUTPUTS - 1) * stride / step + (piece - 1) * dilation / step < TILE.
+samples), the dtypes and the conversion. Launch: a block of THREADS threads for each tile of each signal; `piece` so
+that piece <= TAPS and span <= TILE.
 """
 # ruff: noqa: N806 - constants of the specialisation have upper-case names
 
@@ -27,7 +28,7 @@ def define(specialization):
     SKIP_ZERO_TAPS = specialization.constant("SKIP_ZERO_TAPS")
     load_tile, convert = loader(scalar, 1, THREADS), convert_of(specialization)
 
-    def conv1d(image, weights, out, boundary, fill, pad, stride, dilation, step, piece):
+    def conv1d(image, weights, out, boundary, fill, pad, step, near, dilation, far, piece):
         taps = cuda.shared.array(TAPS, scalar)
         tile = cuda.shared.array(TILE, scalar)
         length, out_width = weights.shape[3], out.shape[3]
@@ -36,7 +37,6 @@ def define(specialization):
             return
         thread = cuda.threadIdx.x
         x0 = column * THREADS * OUTPUTS
-        near, far = stride // step, dilation // step  # between neighbouring outputs, neighbouring taps, in the tile
         span = (THREADS * OUTPUTS - 1) * near + (piece - 1) * far + 1
         sums = cuda.local.array(OUTPUTS, scalar)
         for i in range(OUTPUTS):
@@ -47,7 +47,7 @@ def define(specialization):
             cuda.syncthreads()  # the piece before is no longer read
             for i in range(thread, count, THREADS):
                 taps[index(i)] = weights[0, 0, 0, index(first + i)]
-            left = x0 * stride - pad + first * dilation
+            left = x0 * near * step - pad + first * dilation
             load_tile(tile, 1, span, image, n, 0, 0, left, 1, step, boundary, fill)
             cuda.syncthreads()
             for s in range(count):
@@ -63,4 +63,4 @@ def define(specialization):
                 out[index(n), 0, 0, index(x)] = convert(sums[i])
 
     arrays = ", ".join(f"{types[name]}[:,:,:,:]" for name in ("image", "acc", "out"))
-    return conv1d, f"void({arrays}, int32, {types['acc']}, int64, int64, int64, int64, int64)"
+    return conv1d, f"void({arrays}, int32, {types['acc']}{', int64' * 6})"

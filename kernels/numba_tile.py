@@ -29,11 +29,15 @@ def loader(scalar, BLOCK_H, BLOCK_W):  # noqa: N803 - constants of the specialis
     def load_tile(tile, span_h, span_w, image, n, c, top, left, step_y, step_x, boundary, fill):
         """tile[i, j] = image[n, c, top + i * step_y, left + j * step_x], the boundary applied."""
         _, _, height, width = image.shape
-        for i in range(cuda.threadIdx.y, span_h, BLOCK_H):
+        i = cuda.threadIdx.y
+        while i < span_h:  # for a range, Numba would keep two more counters, and registers are scarce here
             y = source_index(top + i * step_y, height, boundary)
-            for j in range(cuda.threadIdx.x, span_w, BLOCK_W):
+            j = cuda.threadIdx.x
+            while j < span_w:
                 x = source_index(left + j * step_x, width, boundary)
                 inside = y >= 0 and x >= 0
                 tile[index(i * span_w + j)] = scalar(image[index(n), index(c), index(y), index(x)]) if inside else fill
+                j += BLOCK_W
+            i += BLOCK_H
 
     return load_tile

@@ -14,8 +14,12 @@ template <class T> constexpr bool is_signed = T(-1) < T(1);
 template <class T> constexpr T highest = static_cast<T>(~0ull >> (64 - 8 * sizeof(T) + is_signed<T>));
 template <class T> constexpr T lowest = is_signed<T> ? static_cast<T>(-highest<T> - 1) : T(0);
 
+// sum += weight * value. Integers wrap around, which is defined for unsigned ones only; the low bits are the same.
 __device__ __forceinline__ void multiply_add(acc_t& sum, acc_t weight, acc_t value) {
-    if (!SKIP_ZERO_TAPS || weight != acc_t(0)) sum += weight * value;
+    using whole_t = unsigned long long;
+    if (SKIP_ZERO_TAPS && weight == acc_t(0)) return;
+    if (is_integer<acc_t>) sum = static_cast<acc_t>(whole_t(sum) + whole_t(weight) * whole_t(value));
+    else sum += weight * value;
 }
 
 // A whole number modulo 2^64, exactly.

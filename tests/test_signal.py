@@ -280,9 +280,17 @@ def test_half_precision_of_any_rank():
 
 @pytest.mark.parametrize("name", ONE_RANK + TWO_D)
 def test_an_overflow_of_64_bits_raises(name):
-    x = np.full((2, 2), 2**62)
-    with pytest.raises(OverflowError, match="pass float64 arrays"):
-        getattr(signal, name)(x, x)
+    for x in (np.full((2, 2), 2**62), np.array([[2**62, 2**62], [-(2**62), 1]]), np.full((2, 2), 2**63, "u8")):
+        with pytest.raises(OverflowError, match=r"must fit u?int64"):
+            getattr(signal, name)(x, np.full((2, 2), 2, x.dtype))
+
+
+@pytest.mark.parametrize("name", ONE_RANK + TWO_D)
+def test_large_results_that_fit_64_bits(name):
+    """Each sum fits, although the largest sample times the sum of the taps would not."""
+    x, h = np.array([[2**62, 2**62 - 1, 2**62 - 5]]), np.array([[1, -3, 2]])
+    check(name, x, h, "valid")
+    check(name, x.astype("u8"), h.astype("u8") % 2, "full")
 
 
 @pytest.mark.parametrize("name", ONE_RANK + TWO_D)

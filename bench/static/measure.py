@@ -1,6 +1,7 @@
 """One kernel for one architecture: its figures, read from the machine code."""
 
 import functools
+import math
 import os
 import sys
 import tempfile
@@ -15,7 +16,8 @@ from typing import Any
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 from standin import ARCHITECTURES, compile_all, sassrun
 
-GATE = "spill_instrs==0, stack==0, bank_ways<=1"
+GATE = "spill_instrs==0, bank_ways<=1"
+ANALYSED = ("sm_80", "sm_120")  # by cuxray, which takes a second each: conflicts do not depend on the architecture
 MULTIPLY_ADDS = {"FFMA": 1, "FFMA2": 2, "DFMA": 1}
 
 
@@ -46,28 +48,40 @@ def _measure_one(case: Case, arch: str) -> dict[str, Any]:
 
 def measure(case: Case, arch: str, cubin: bytes) -> dict[str, Any]:
     """Figures of one cubin, and the sentences of the gates that it fails."""
-    analysis, failures = _analyse(case, cubin)
     static = sassrun().Cubin(cubin).static(case.entry)
     opcodes = Counter(row[2].split(".")[0] for row in sassrun().disassemble(cubin, case.entry) if row[2] != "NOP")
-    multiply_adds = sum(count * opcodes[opcode] for opcode, count in MULTIPLY_ADDS.items())
-    if case.multiply_adds not in (None, multiply_adds):
-        failures.append(
-            f"multiply_adds={multiply_adds} violates multiply_adds=={case.multiply_adds}: an unroll was given up"
-        )
-    return {
+    shared = _static_shared(static["shared_bytes"], arch)
+    row = {
         "kernel": case.name,
         "arch": arch,
         "registers": static["registers"],
-        "spills": analysis["spills"]["store_instructions"] + analysis["spills"]["load_instructions"],
+        "spills": opcodes["LDL"] + opcodes["STL"],
         "stack_bytes": static["local_bytes"],
-        "shared_bytes": _static_shared(static["shared_bytes"], arch) + case.shared_bytes,
-        "bank_ways": analysis["access"]["worst_bank_conflict_ways"],
-        "unknown_accesses": analysis["access"]["unanalyzed_count"],
-        "occupancy": analysis["occupancy"]["occupancy_pct"],
+        "shared_bytes": shared + case.shared_bytes,
+        "occupancy": _occupancy(case, arch, static["registers"], shared),
         "instructions": sum(opcodes.values()),
-        "multiply_adds": multiply_adds,
-        "failures": failures,
+        "multiply_adds": sum(count * opcodes[opcode] for opcode, count in MULTIPLY_ADDS.items()),
+        "bank_ways": None,
+        "unknown_accesses": None,
     }
+    failures = [f"{figure}={row[figure]} violates {figure}==0" for figure in ("spills", "stack_bytes") if row[figure]]
+    if case.multiply_adds not in (None, row["multiply_adds"]):
+        failures.append(f"multiply_adds={row['multiply_adds']} is not {case.multiply_adds}: an unroll was given up")
+    if arch in ANALYSED:
+        access, violations = _analyse(case, cubin)
+        row["bank_ways"], row["unknown_accesses"] = access["worst_bank_conflict_ways"], access["unanalyzed_count"]
+        failures += violations
+    return {**row, "failures": failures}
+
+
+def _occupancy(case: Case, arch: str, registers: int, shared_bytes: int) -> float:
+    """Per cent of a multiprocessor's warps that fit."""
+    from cuxray.archspec import lookup
+    from cuxray.occupancy import compute
+
+    threads = math.prod(case.block)
+    found = compute(lookup(arch), registers, threads, smem_static=shared_bytes, smem_dynamic=case.shared_bytes)
+    return float(found.occupancy_pct)
 
 
 def _static_shared(section_bytes: int, arch: str) -> int:
@@ -87,7 +101,7 @@ def _analyse(case: Case, cubin: bytes) -> tuple[dict[str, Any], list[str]]:
         document = cuxray.build_report(file.name, toolchain, threads=threads, smem_dynamic=case.shared_bytes)
     (kernel,) = [k for k in document["units"][0]["kernels"] if k["name"] == case.entry]
     document["units"][0]["kernels"] = [kernel]
-    return kernel, [violation["reason"] for violation in eval_gate(document, parse_gate(case.gate))]
+    return kernel["access"], [violation["reason"] for violation in eval_gate(document, parse_gate(case.gate))]
 
 
 @functools.cache

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import DeviceView, Operands, View
-from gpuconv.facts import DeviceLimits, Facts
+from gpuconv.backends.cupy_probe import describe, limits, unavailable
+from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, cuda
 from gpuconv.planner import Plan
 from gpuconv.problem import DType, Problem
 from gpuconv.sources import source
+
+__all__ = ["describe", "limits", "run", "unavailable", "unsupported"]
 
 OPTIONS = ("-std=c++17",)
 NUMPY_TYPES = {
@@ -28,49 +31,10 @@ NUMPY_TYPES = {
     "float": "float32",
     "double": "float64",
 }
-INSTALL = "pip install 'gpuconv[cuda13]' (or 'gpuconv[cuda12]', by the CUDA version that nvidia-smi shows)"
-INSUFFICIENT_DRIVER, NO_DEVICE = 35, 100  # codes of cudaError
+
+LEGACY_STREAM = 1  # what the CUDA array interface calls stream 0
 
 logger = logging.getLogger("gpuconv")
-
-
-def unavailable() -> str | None:
-    """Probe for CuPy, its compiler, a driver, a device and a little memory on it."""
-    try:
-        import cupy
-    except ModuleNotFoundError:
-        return f"CuPy is not installed: {INSTALL}"
-    except ImportError as error:
-        return f"CuPy is installed but cannot be imported ({error}): {INSTALL}"
-    try:
-        cupy.cuda.runtime.getDeviceCount()
-        cupy.empty(1, "float32")
-        cupy.cuda.nvrtc.getVersion()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return _explain(error)
-    except MemoryError as error:
-        return f"the CUDA device has no free memory ({error}): end a program that uses it"
-    except (ImportError, RuntimeError, OSError) as error:
-        return f"CUDA's run-time compiler NVRTC cannot be loaded ({error}): {INSTALL}"
-    return None
-
-
-def describe() -> str:
-    """Device and versions."""
-    import cupy
-
-    limits_ = limits()
-    capability = ".".join(map(str, limits_.compute_capability))
-    driver = cupy.cuda.runtime.driverGetVersion()
-    versions = f"driver for CUDA {driver // 1000}.{driver % 1000 // 10}, CuPy {cupy.__version__}"
-    return f"{limits_.name}, compute capability {capability}, {versions}"
-
-
-def limits() -> DeviceLimits:
-    """Limits of the current device."""
-    import cupy
-
-    return _limits(cupy.cuda.runtime.getDevice())
 
 
 def unsupported(problem: Problem, facts: Facts) -> str | None:
@@ -151,9 +115,6 @@ def _on_device(view: DeviceView) -> Any:
     return cupy.asarray(replace(view, stream=None))  # with a stream CuPy would make the host wait for it
 
 
-LEGACY_STREAM = 1  # what the CUDA array interface calls stream 0
-
-
 @dataclass(frozen=True)
 class _Stream:
     """A stream of another library, by the CUDA stream protocol."""
@@ -190,33 +151,6 @@ def _kernel(specialization: Specialization, capability: tuple[int, int]) -> Any:
         raise RuntimeError(f"{specialization} does not compile for {capability}: {error}") from error
     logger.info("compiled %s in %.2f s", specialization, time.perf_counter() - started)
     return kernel
-
-
-@functools.cache
-def _limits(device: int) -> DeviceLimits:
-    import cupy
-
-    properties = cupy.cuda.runtime.getDeviceProperties(device)
-    return DeviceLimits(
-        name=properties["name"].decode(),
-        compute_capability=(properties["major"], properties["minor"]),
-        shared_bytes=properties["sharedMemPerBlock"],
-        threads=properties["maxThreadsPerBlock"],
-        multiprocessors=properties["multiProcessorCount"],
-    )
-
-
-def _explain(error: Any) -> str:
-    """The sentence for an error of the CUDA runtime at start."""
-    import cupy
-
-    if error.status == INSUFFICIENT_DRIVER and cupy.cuda.runtime.driverGetVersion() == 0:
-        return "CuPy is installed but there is no NVIDIA driver: install it, then nvidia-smi lists the GPU"
-    if error.status == INSUFFICIENT_DRIVER:
-        return "the NVIDIA driver is too old for this CuPy: update it, or pip install 'gpuconv[cuda12]'"
-    if error.status == NO_DEVICE:
-        return "there is no CUDA device: nvidia-smi must list a GPU, and CUDA_VISIBLE_DEVICES must not hide it"
-    return f"the CUDA device does not work ({error}): nvidia-smi shows which program uses it"
 
 
 def _shortage(problem: Problem) -> str:

@@ -20,7 +20,7 @@ class Tile(Protocol):
     """Writes the code of one tile."""
 
     rows: int  # rows of outputs
-    vectors: int  # vectors a row
+    vectors: tuple[int, ...]  # vectors a row: of the widest tile, and of those that fill up the end of a row
 
     def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
         """Compute outputs at x."""
@@ -35,7 +35,7 @@ class Sliding:
     """
 
     rows: int
-    vectors: int
+    vectors: tuple[int, ...]
     filter_h: int
 
     def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
@@ -49,7 +49,7 @@ class Sliding:
             weights = [work.weights + (r - o) * work.weights_row for o in outputs]
             source = e.integer(work.rows + r * 8) + x
             with e.loop(0, work.filter_w) as s:
-                samples = _samples(e, lanes, source + s * work.step, vectors)
+                samples = _samples(e, lanes, source + e.integer(work.tap_columns + s * 8), vectors)
                 for o, address in zip(outputs, weights, strict=True):
                     _add(e, sums[o], samples, e.broadcast(lanes, address + s * lanes.size))
 
@@ -71,7 +71,7 @@ class Taps:
     """A list of taps, each with the row and the column it reads: strides, dilations, left-out taps, complex numbers."""
 
     rows: int
-    vectors: int
+    vectors: tuple[int, ...]
 
     def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
         """Walk the list."""
@@ -88,13 +88,13 @@ class Taps:
 
 @dataclass(frozen=True)
 class Line:
-    """A filter along one row.
+    """A filter along one row, a list of taps with the column that each reads.
 
-    Taps that lie one vector apart read the same vectors, so groups of `group` x lanes of them load each vector once;
-    that needs taps on neighbouring samples, and leaves the rest of them to the simple loop.
+    Taps that lie one vector apart read the same vectors, so groups of `group` x lanes taps load each vector once. The
+    first `grouped` taps must follow one another on neighbouring samples.
     """
 
-    vectors: int
+    vectors: tuple[int, ...]
     group: int
     rows: int = 1
 
@@ -102,24 +102,32 @@ class Line:
         """Add the groups, then the rest."""
         (sums,) = _sums(e, lanes, 1, vectors)
         source = e.integer(work.rows) + x
-        block = self.group * lanes.count
-        grouped = e.select(work.step.equals(lanes.size), work.filter_w // block * block, 0)
-        with e.loop(0, grouped, block) as first, e.loop(first, first + lanes.count) as s:
-            address = work.weights + s * lanes.size
-            weights = [e.broadcast(lanes, address + g * lanes.bytes) for g in range(self.group)]
-            for u in range(vectors + self.group - 1):
-                sample = e.load(lanes.type, source + s * lanes.size + u * lanes.bytes)
-                for g in range(max(0, u - vectors + 1), min(self.group, u + 1)):
-                    sums[u - g].value = e.muladd(sample, weights[g], sums[u - g].value)
-        with e.loop(grouped, work.filter_w) as s:
+        with e.loop(0, work.grouped, self.group * lanes.count) as first, e.loop(first, first + lanes.count) as s:
+            self._add_group(e, lanes, sums, source + s * lanes.size, work.weights + s * lanes.size)
+        with e.loop(work.grouped, work.taps) as s:
             weight = e.broadcast(lanes, work.weights + s * lanes.size)
-            _add(e, sums, _samples(e, lanes, source + s * work.step, vectors), weight)
+            _add(e, sums, _samples(e, lanes, source + e.integer(work.tap_columns + s * 8), vectors), weight)
         _write_sums(e, lanes, [sums], work.outs, x)
 
+    def _add_group(self, e: Emitter, lanes: Lanes, sums: list[Variable], source: Value, weights: Value) -> None:
+        """Add taps s, s + lanes, s + 2 lanes ..."""
+        weight = [e.broadcast(lanes, weights + g * lanes.bytes) for g in range(self.group)]
+        for u in range(len(sums) + self.group - 1):
+            sample = e.load(lanes.type, source + u * lanes.bytes)
+            for g in range(max(0, u - len(sums) + 1), min(self.group, u + 1)):
+                sums[u - g].value = e.muladd(sample, weight[g], sums[u - g].value)
 
-def shape(target: Target) -> tuple[int, int]:
-    """Rows and vectors of a tile: the sums, one row of samples and a weight fill the registers."""
-    return (6, 4) if target.registers >= 32 else (4, 3)
+
+def tile(target: Target, code: str, kind: str, filter_h: int) -> Tile:
+    """Return the tile "sliding", "taps" or "line" in the shape that fills the registers.
+
+    The sums take most of them; the rest hold one row of samples, or the weights of a group, and one operand.
+    """
+    many = target.registers >= 32
+    rows, vectors = (6, (4, 1)) if many else (4, (3, 1))
+    if kind == "line":
+        return Line((12, 4, 1) if many else (8, 2, 1), 32 // target.lanes(int(code[1])))
+    return Sliding(rows, vectors, filter_h) if kind == "sliding" else Taps(rows, vectors)
 
 
 def _sums(e: Emitter, lanes: Lanes, rows: int, vectors: int) -> Sums:

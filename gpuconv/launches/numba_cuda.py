@@ -5,6 +5,7 @@ All kernels take arrays (N, C, H, W) with any strides, a 1D problem as images of
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -56,9 +57,9 @@ def conv1d(problem: Problem, facts: Facts) -> LaunchPlan | str:
     outputs = CONV1D_OUTPUTS if problem.out_extent[0] > CONV1D_THREADS else 1
     sizes = {"THREADS": CONV1D_THREADS, "OUTPUTS": outputs, "TAPS": CONV1D_TAPS, "TILE": CONV1D_TILE}
     tile = CONV1D_THREADS * outputs
-    (taps,), (stride,), (dilation,), (pad,) = problem.filter, problem.stride, problem.dilation, problem.pad_before
-    piece, step = staging(tile, taps, stride, dilation, CONV1D_TILE)
-    scalars = {"pad": pad, "stride": stride, "dilation": dilation, "step": step, "piece": min(piece, CONV1D_TAPS)}
+    staged = staging(tile, problem.filter[0], problem.stride[0], problem.dilation[0], CONV1D_TILE, CONV1D_TAPS)
+    scalars = {"pad": problem.pad_before[0], "step": staged.step, "near": staged.near}
+    scalars |= {"dilation": problem.dilation[0], "far": staged.far, "piece": staged.piece}
     blocks = ceil_div(problem.out_extent[0], tile) * problem.images
     return _launch("conv1d", problem, facts, sizes, blocks, (CONV1D_THREADS, 1, 1), scalars)
 
@@ -101,15 +102,30 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
     return None
 
 
-def staging(outputs: int, filter_: int, stride: int, dilation: int, room: int) -> tuple[int, int]:
-    """(taps staged at once, distance of the staged samples) along one axis, so that the samples fit the room.
+@dataclass(frozen=True)
+class Staging:
+    """How a kernel stages the samples of one axis in shared memory."""
 
-    All samples that some taps meet stand at multiples of gcd(stride, dilation); those of one tap at multiples of stride.
+    piece: int  # taps whose samples are staged at once
+    step: int  # distance of the staged samples in the image
+    near: int  # distance of neighbouring outputs in the tile: stride / step
+    far: int  # distance of neighbouring taps in the tile: dilation / step
+
+    def span(self, outputs: int) -> int:
+        """Samples staged for neighbouring outputs."""
+        return (outputs - 1) * self.near + (self.piece - 1) * self.far + 1
+
+
+def staging(outputs: int, filter_: int, stride: int, dilation: int, samples: int, taps: int) -> Staging:
+    """Stage as many taps as fit, at most `taps`, with a span of at most `samples`.
+
+    All samples that some taps meet stand at multiples of gcd(stride, dilation); those of a single tap at multiples of
+    the stride, so that they always fit.
     """
     step = math.gcd(stride, dilation)
-    free = room - 1 - (outputs - 1) * stride // step
-    taps = min(filter_, free // (dilation // step) + 1)
-    return (taps, step) if taps > 1 else (1, stride)
+    near, far = stride // step, dilation // step
+    piece = min(filter_, taps, (samples - 1 - (outputs - 1) * near) // far + 1)
+    return Staging(piece, step, near, far) if piece > 1 else Staging(1, stride, 1, 0)
 
 
 def default_specializations() -> tuple[Specialization, ...]:
@@ -169,16 +185,21 @@ def _launch(
 
 
 def _layer_scalars(problem: Problem, block: Ints, taps: int) -> dict[str, int]:
-    """Pads, strides, dilations, steps and pieces of conv2d_layer, down and across."""
-    filters, strides, dilations = _two(problem.filter, 1), _two(problem.stride, 1), _two(problem.dilation, 1)
+    """Scalars of conv2d_layer, down (y, h) and across (x, w)."""
     room = math.isqrt(LAYER_TILE) if problem.rank == 2 else LAYER_TILE
-    staged = [staging(*axis, room) for axis in zip(block, filters, strides, dilations, strict=True)]
-    (piece_h, step_y), (piece_w, step_x) = staged
-    piece_w = min(piece_w, taps)
-    pad_y, pad_x = _two(problem.pad_before, 0)
-    scalars = {"pad_y": pad_y, "pad_x": pad_x, "stride_y": strides[0], "stride_x": strides[1]}
-    scalars |= {"dilation_y": dilations[0], "dilation_x": dilations[1], "step_y": step_y, "step_x": step_x}
-    return scalars | {"piece_h": min(piece_h, taps // piece_w), "piece_w": piece_w}
+    sizes = tuple(zip(_two(problem.filter, 1), _two(problem.stride, 1), _two(problem.dilation, 1), strict=True))
+    across = staging(block[1], *sizes[1], room, taps)
+    down = staging(block[0], *sizes[0], room, taps // across.piece)
+    scalars = {"groups": problem.groups} | _pair("pad_y", "pad_x", _two(problem.pad_before, 0))
+    scalars |= _pair("step_y", "step_x", (down.step, across.step))
+    scalars |= _pair("near_y", "near_x", (down.near, across.near))
+    scalars |= _pair("dilation_y", "dilation_x", _two(problem.dilation, 1))
+    scalars |= _pair("far_y", "far_x", (down.far, across.far))
+    return scalars | _pair("piece_h", "piece_w", (down.piece, across.piece))
+
+
+def _pair(first: str, second: str, values: Ints) -> dict[str, int]:
+    return {first: values[0], second: values[1]}
 
 
 def _two(values: Ints, missing: int) -> Ints:

@@ -23,10 +23,11 @@ def stencil(prelude: str = "TILE_H = 8, TILE_W = 32", **changes: object) -> Case
 
 
 def test_figures_of_a_good_kernel() -> None:
-    rows = measure_all([stencil(multiply_adds=9)], ("sm_75", "sm_90"))
+    rows = measure_all([stencil(multiply_adds=9)], ("sm_75", "sm_120"))
+    assert [row["bank_ways"] for row in rows] == [None, 1]
     for row in rows:
         assert row["failures"] == []
-        assert (row["spills"], row["stack_bytes"], row["bank_ways"], row["multiply_adds"]) == (0, 0, 1, 9)
+        assert (row["spills"], row["stack_bytes"], row["multiply_adds"]) == (0, 0, 9)
         assert row["shared_bytes"] == 4 * 10 * 34
         assert 0 < row["registers"] <= 64
         assert row["instructions"] > 50
@@ -49,13 +50,13 @@ extern "C" __global__ void __launch_bounds__(1024, 2) crowded(const float* in, f
 @pytest.mark.parametrize(
     ("case", "failure"),
     [
-        (Case("crowded", CROWDED, "crowded", (1024, 1, 1)), "spill_instrs="),
+        (Case("crowded", CROWDED, "crowded", (1024, 1, 1)), "spills="),
         (stencil("TILE_H = 8, TILE_W = 16"), "bank_ways=2 violates bank_ways<=1"),
         (stencil(text=stencil().text.replace("#pragma unroll", "#pragma unroll 1"), multiply_adds=9), "given up"),
     ],
 )
 def test_gates(case: Case, failure: str) -> None:
-    (row,) = measure_all([case], ("sm_90",))
+    (row,) = measure_all([case], ("sm_80",))
     assert failure in " ".join(row["failures"])
 
 

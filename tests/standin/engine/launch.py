@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,10 +33,6 @@ class Launch:
     @property
     def kernel(self) -> Kernel:
         return kernel(self.text, self.name, self.options)
-
-    @property
-    def threads(self) -> int:
-        return int(np.prod(self.block))
 
     def arrays_before(self) -> Arrays:
         """Copies of the arrays as they were before the launch, None for values."""
@@ -97,9 +92,8 @@ def run(
     kernel(text, name, tuple(options)).run(triple(grid), triple(block), arguments, shared_mem, order)
 
 
-@functools.wraps(make_launch)
 def sanitize(*args: object, kind: str = "address", **keywords: object) -> sanitizer.Report:
-    """Run a kernel under a sanitizer; takes what make_launch() takes, and `kind`."""
+    """make_launch() and replay_sanitized() in one call."""
     return make_launch(*args, **keywords).replay_sanitized(kind)
 
 

@@ -1,0 +1,154 @@
+"""Plain filters: from a plan and its arrays to jobs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gpuconv.arrays import Operands
+from gpuconv.conversion import convert
+from gpuconv.cpu import pool
+from gpuconv.cpu.job import Job
+from gpuconv.cpu.recipe import Recipe, component, recipe
+from gpuconv.cpu.rows import storable
+from gpuconv.cpu.target import host
+from gpuconv.planner import Plan
+from gpuconv.problem import Problem
+from gpuconv.threads import get_num_threads
+
+STRIP_VALUES = 1 << 18  # outputs that NumPy converts at a time
+LEAST_SECONDS = 0.3e-3  # less work is not worth waking a thread for
+RATE = 40e9  # products of 4 bytes a second, roughly; a tenth of it is the rate of bytes through memory
+
+
+def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
+    """Compute a plain filter into `out`, whatever overlaps it."""
+    image, weights, _, factors = operands.on_host(plan.accumulator)
+    problem = plan.problem
+    if image.dtype.kind == "b":
+        image = image.view(np.uint8)
+    if plan.algorithm != "separable" and factors:
+        weights, factors = operands.full_weights().astype(plan.accumulator), ()
+    codes = component(plan.accumulator), component(out.dtype)
+    fused = storable(*codes, problem.rounding, problem.overflow, host().half)
+    in_place = not np.may_share_memory(image, out) and (fused or problem.overflow != "raise")
+    target = out if in_place else np.empty(out.shape, out.dtype)
+    for part, values in [(problem, target)] if fused else _strips(problem, target, plan.accumulator):
+        if factors:
+            _separable(part, image, factors, values)
+        elif plan.accumulator.kind == "c":
+            _complex(part, image, weights[0, 0], values)
+        else:
+            _real(part, image, weights[0, 0], values)
+    if not in_place:
+        out[...] = target
+
+
+def _strips(problem: Problem, out: np.ndarray, dtype: np.dtype) -> Iterator[tuple[Problem, np.ndarray]]:
+    """Cut the output along its first spatial axis; each strip is a problem, and what it yields is then converted."""
+    axis = len(problem.batch) + 1
+    rows = max(1, STRIP_VALUES * out.shape[axis] // out.size)
+    for top in range(0, out.shape[axis], rows):
+        index: Any = (slice(None),) * axis + (slice(top, top + rows),)
+        strip = out[index]
+        values = np.empty(strip.shape, dtype)
+        yield _rows(problem, top, strip.shape[axis], dtype), values
+        strip[...] = convert(values, out.dtype, problem.rounding, problem.overflow)
+
+
+def _rows(problem: Problem, top: int, count: int, dtype: np.dtype) -> Problem:
+    """Some rows of the output of a problem, not converted yet."""
+    before = problem.pad_before[0] - top * problem.stride[0]
+    reach = problem.dilation[0] * (problem.filter[0] - 1)
+    after = (count - 1) * problem.stride[0] + reach + 1 - problem.extent[0] - before
+    pads = {"pad_before": (before, *problem.pad_before[1:]), "pad_after": (after, *problem.pad_after[1:])}
+    return replace(problem, out_dtype=dtype, **pads)
+
+
+def _real(problem: Problem, image: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    listed = problem.skip_zero_taps and not weights.all()
+    job, found = _job(problem, image, weights.dtype, out, problem.multiply_adds, listed=listed)
+    weights = np.ascontiguousarray(weights.reshape(found.layout.rows.filter, found.layout.columns.filter))
+    if found.kind == "sliding":
+        job.point(weights=weights, tap_columns=found.columns)
+    elif found.kind == "line":
+        _point_line(job, found, weights, "")
+    else:
+        r, s = np.nonzero(weights) if listed else np.indices(weights.shape).reshape(2, -1)
+        _point_list(job, found, weights[r, s], r, found.columns[s])
+    pool.run(found.driver, job, _threads(problem.multiply_adds, weights.itemsize))
+
+
+def _separable(problem: Problem, image: np.ndarray, factors: tuple[np.ndarray, ...], out: np.ndarray) -> None:
+    """Each row of the image is filtered along itself as it is loaded, then the tile goes down the columns."""
+    work = problem.multiply_adds * sum(problem.filter) // problem.taps
+    job, found = _job(problem, image, factors[0].dtype, out, work, separable=True)
+    _point_line(job, found, factors[1], "line_")
+    if found.kind == "sliding":
+        job.point(weights=factors[0], tap_columns=np.zeros(1, np.int64))
+        job.set(weights_row=factors[0].itemsize, filter_w=1)
+    else:
+        rows = np.arange(len(factors[0]))
+        _point_list(job, found, factors[0], rows, np.zeros_like(rows))
+    pool.run(found.driver, job, _threads(work, factors[0].itemsize))
+
+
+def _complex(problem: Problem, image: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    """Two real filters over two planes: the real and the imaginary part of the output."""
+    planes = 2 if image.dtype.kind == "c" else 1
+    listed = weights.ravel()
+    kept = np.flatnonzero(listed) if problem.skip_zero_taps else np.arange(listed.size)
+    taps = listed[kept]
+    for values, pair in ((out.real, (taps.real, -taps.imag)), (out.imag, (taps.imag, taps.real))):
+        job, found = _job(problem, image, taps.dtype, values, 2 * problem.multiply_adds, listed=True)
+        r, s = np.divmod(kept, found.layout.columns.filter)
+        plane = np.repeat(np.arange(planes), len(kept)) * job["part_bytes"] * job["stride_w"]
+        columns = np.tile(found.columns[s], planes) + plane
+        _point_list(job, found, np.concatenate(pair[:planes]), np.tile(r, planes), columns)
+        pool.run(found.driver, job, _threads(2 * problem.multiply_adds, taps.itemsize // 2))
+
+
+def _job(
+    problem: Problem,
+    image: np.ndarray,
+    dtype: np.dtype,
+    out: np.ndarray,
+    work: int,
+    *,
+    separable: bool = False,
+    listed: bool = False,
+) -> tuple[Job, Recipe]:
+    """Return a job with its images and fill value, and its recipe."""
+    code = component(dtype)
+    found = recipe(
+        problem,
+        code,
+        separable=separable,
+        listed=listed or dtype.kind == "c",
+        strides=image.strides + out.strides,
+        threads=_threads(work, int(code[1])),
+    )
+    job = found.job.copy()
+    job.point(image=image, out=out, fill=np.full(1, problem.fill, dtype))
+    return job, found
+
+
+def _point_line(job: Job, found: Recipe, weights: np.ndarray, prefix: str) -> None:
+    """The taps of a filter along rows; those that follow one another in groups."""
+    arrays = {"weights": np.ascontiguousarray(weights), "tap_columns": found.columns}
+    job.point(**{prefix + name: array for name, array in arrays.items()})
+    grouped = weights.size // found.group * found.group if found.group else 0
+    job.set(**{f"{prefix}taps": weights.size, f"{prefix}grouped": grouped})
+
+
+def _point_list(job: Job, found: Recipe, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
+    """A list of taps, each with its row of the weights and its place in a slot."""
+    tap_rows = rows * (8 * found.layout.rows.dilation)
+    job.point(weights=np.ascontiguousarray(weights), tap_rows=tap_rows, tap_columns=columns)
+    job.set(taps=len(weights))
+
+
+def _threads(work: int, size: int) -> int:
+    """Threads for so many products of `size` bytes."""
+    return 1 if work * size / 4 / RATE < LEAST_SECONDS else get_num_threads()

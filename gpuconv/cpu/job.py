@@ -1,0 +1,145 @@
+"""One call of a driver: the integers that it reads, in the order of FIELDS, and the arrays that they point to."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gpuconv.backends.boundary import source_index
+from gpuconv.cpu.layout import Axis, Layout
+from gpuconv.problem import Problem
+
+COUNTERS = ("taken", "finished")  # blocks; threads add to these
+FIELDS = (
+    *("items", "blocks_h", "blocks_w"),  # blocks of all images, of one image down and across
+    *("groups", "out_h", "out_w"),  # heights of a tile, rows and pixels of the output
+    *("image_offsets", "out_offsets", "image", "out"),  # tables with the bytes to each image, and addresses
+    *("image_row", "image_pixel", "image_element", "image_plane"),  # bytes
+    *("out_row", "out_pixel", "out_element"),  # bytes
+    *("inner", "planes", "stride_h", "stride_w", "reach_h", "reach_w"),
+    *("before_h", "inside_h0", "inside_h1", "outside_h"),  # pad, window rows inside the image, table of the others
+    *("before_w", "inside_w0", "inside_w1", "outside_w"),
+    *("load", "store", "fill"),  # kernels (store is 0 where tiles write the output), fill value of each plane
+    *("rows", "outs", "stage", "line", "ring"),  # offsets in the scratch memory
+    *("span", "slots", "slot_bytes", "part_bytes", "stage_bytes"),
+    *("weights", "weights_row", "filter_h", "filter_w"),
+    *("taps", "tap_rows", "tap_columns", "grouped"),  # list of taps: bytes in the table of rows, bytes in a slot
+    *("line_weights", "line_taps", "line_tap_columns", "line_grouped"),  # the same of the filter along rows
+)
+LINE = ("weights", "taps", "tap_columns", "grouped")  # what a Line reads
+INDEX = {name: len(COUNTERS) + i for i, name in enumerate(FIELDS)}
+ALIGNMENT = 64
+
+
+@dataclass
+class Job:
+    """The fields, and what must stay alive while they are read."""
+
+    fields: np.ndarray
+    scratch_bytes: int
+    alive: list[np.ndarray] = field(default_factory=list)
+
+    def set(self, **values: int) -> None:
+        """Set some fields."""
+        for name, value in values.items():
+            self.fields[INDEX[name]] = value
+
+    def point(self, **arrays: np.ndarray) -> None:
+        """Set some fields to the addresses of arrays."""
+        for name, array in arrays.items():
+            self.fields[INDEX[name]] = address(array)
+        self.alive.extend(arrays.values())
+
+    def __getitem__(self, name: str) -> int:
+        return int(self.fields[INDEX[name]])
+
+    def copy(self) -> "Job":
+        """Return a job that can be changed on its own."""
+        return Job(self.fields.copy(), self.scratch_bytes, list(self.alive))
+
+
+def address(array: np.ndarray) -> int:
+    """Return the address of an array's first element."""
+    pointer: int = array.__array_interface__["data"][0]
+    return pointer
+
+
+def outside(axis: Axis, problem: Problem) -> tuple[int, int, np.ndarray]:
+    """(first, stop) of the window inside the image, and where the rest of the window comes from (-1: fill value)."""
+    start = min(max(axis.before, 0), axis.window)
+    stop = min(max(axis.before + axis.extent, start), axis.window)
+    window = np.concatenate([np.arange(start), np.arange(stop, axis.window)]) - axis.before
+    return start, stop, source_index(window, axis.extent, problem.boundary).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a driver was compiled for."""
+
+    rows: int  # of a tile
+    lanes: int  # elements of a vector
+    size: int  # bytes of an accumulator
+
+
+def geometry(problem: Problem, lay: Layout, shape: Shape, planes: int) -> Job:
+    """Return the part of a job that depends on shapes and strides alone."""
+    job = Job(np.zeros(len(COUNTERS) + len(FIELDS), np.int64), 0)
+    rows, columns, inner = lay.rows, lay.columns, lay.inner
+    for name, axis in (("h", rows), ("w", columns)):
+        first, stop, table = outside(axis, problem)
+        job.set(**{f"before_{name}": axis.before, f"inside_{name}0": first, f"inside_{name}1": stop})
+        job.set(**{f"out_{name}": axis.out_extent, f"stride_{name}": axis.stride, f"reach_{name}": axis.reach})
+        job.point(**{f"outside_{name}": table})
+    single = inner.extent == 1
+    job.set(
+        groups=-(-rows.out_extent // shape.rows),
+        inner=inner.extent,
+        planes=planes,
+        image_row=rows.image_step,
+        image_pixel=columns.image_step,
+        image_element=columns.image_step * columns.stride if single else inner.image_step,
+        out_row=rows.out_step,
+        out_pixel=columns.out_step,
+        out_element=columns.out_step if single else inner.out_step,
+        filter_h=rows.filter,
+        filter_w=columns.filter,
+        weights_row=columns.filter * shape.size,
+    )
+    image_offsets, out_offsets = lay.offsets()
+    job.point(image_offsets=image_offsets, out_offsets=out_offsets)
+    return job
+
+
+def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -> None:
+    """Cut the output into blocks whose ring fits the cache, enough of them for every thread, and lay out the scratch."""
+    rows, columns, inner = lay.rows, lay.columns, lay.inner
+    span = (shape.rows - 1) * rows.stride + rows.reach + 1
+    row = max(1, job["planes"] * inner.extent * columns.stride * shape.size)  # bytes an output pixel takes in a slot
+    wide = max(ring_bytes // (span * row), 4 * columns.reach // columns.stride, 4 * shape.lanes // inner.extent, 1)
+    across = -(-columns.out_extent // wide)
+    down = 1
+    if threads > 1:
+        down = min(job["groups"], -(-4 * threads // (lay.images * across)))
+    width = -(-columns.out_extent // across)
+    samples = -(-((width - 1) * columns.stride + columns.reach + 1) // columns.stride) * inner.extent + shape.lanes
+    part = _odd(samples * shape.size)
+    slot = part * columns.stride * job["planes"]
+    stage = _odd((width * inner.extent + shape.lanes) * shape.size)
+    sizes = {
+        "rows": 8 * span,
+        "outs": 8 * shape.rows,
+        "stage": stage * shape.rows,
+        "line": slot,
+        "ring": slot * span,
+    }
+    offset = 0
+    for name, size in sizes.items():
+        job.set(**{name: offset})
+        offset += -(-size // ALIGNMENT) * ALIGNMENT
+    job.scratch_bytes = offset
+    job.set(items=lay.images * across * down, blocks_h=down, blocks_w=across)
+    job.set(span=span, slots=span, slot_bytes=slot, part_bytes=part, stage_bytes=stage)
+
+
+def _odd(size: int) -> int:
+    """Bytes of a row: an odd number of cache lines, so that rows do not compete for the same sets of the cache."""
+    return (-(-size // ALIGNMENT) | 1) * ALIGNMENT

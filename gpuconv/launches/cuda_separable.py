@@ -1,0 +1,94 @@
+"""Launches of separable_stream: separable filters, and short filters along an axis that is not the last."""
+
+from gpuconv.dtypes import accumulator
+from gpuconv.facts import DeviceLimits, Facts
+from gpuconv.launches import LaunchPlan, Specialization, ceil_div
+from gpuconv.launches.cuda_common import array, fill, ints, launch, parameter_bytes, shared_refusal, specialize, too_long
+from gpuconv.problem import DType, Problem
+
+SIZES = tuple(range(3, 32, 2))  # taps of a factor; each pair is compiled where it is used
+STAGE = 4  # rows
+THREADS = 64
+OTHERS = 52
+STARTUP = 12  # rows that a block could compute while it waits for its first ones
+
+
+def separable_stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """The outer product of two 1D filters of usual sizes."""
+    if not facts.separable:
+        return "separable_stream needs weights that are the outer product of 1D factors"
+    if problem.rank != 2 or not problem.is_filter:
+        return "separable_stream filters images of two axes, one channel at a time"
+    if max(problem.stride + problem.dilation) > 1:
+        return f"separable_stream needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
+    if not set(problem.filter) <= set(SIZES):
+        return f"separable_stream is compiled for odd factors of {SIZES[0]} to {SIZES[-1]} taps; got {problem.filter}"
+    refusal = too_long("separable_stream", problem)
+    if refusal:
+        return refusal
+    return _stream(problem, facts)
+
+
+def _stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    sums, (filter_h, filter_w) = accumulator(problem, facts), problem.filter
+    if parameter_bytes(filter_h + filter_w, sums) > facts.device.parameter_bytes:
+        return f"separable_stream passes its factors by value, in {facts.device.parameter_bytes} bytes"
+    columns = 16 // sums.itemsize
+    constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + filter_w}
+    threads = THREADS
+    constants |= {"THREADS": threads, "BLOCKS": _blocks(filter_h), "STAGE": STAGE, "OFFSET": -(filter_w // 2) % columns}
+    specialization = specialize("separable_stream", problem, facts, **constants)
+    shared_bytes = _shared_bytes(specialization, problem, sums, threads)
+    if shared_bytes > facts.device.shared_bytes:
+        return shared_refusal("separable_stream", shared_bytes, facts.device)
+    tiles_w = ceil_div(problem.out_extent[1], threads * columns)
+    resident = _resident(facts.device, filter_h, sums, threads, shared_bytes)
+    strip_h = _strip(problem, tiles_w * problem.images, resident)
+    return _launch(problem, specialization, threads, shared_bytes, tiles_w, strip_h)
+
+
+def _launch(
+    problem: Problem, specialization: Specialization, threads: int, shared_bytes: int, tiles_w: int, strip_h: int
+) -> LaunchPlan | str:
+    (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
+    strips = ceil_div(out_h, strip_h)
+    return launch(
+        specialization,
+        tiles_w * strips * problem.images,
+        (threads, 1, 1),
+        shared_bytes,
+        array("image", "image", specialization),
+        array("factors", "factors", specialization, by_value=True),
+        array("out", "out", specialization),
+        *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
+        *ints(tiles_w=tiles_w, strips=strips, strip_h=strip_h),
+        fill(problem, specialization),
+    )
+
+
+def _blocks(filter_h: int) -> int:
+    """Blocks of a multiprocessor, by its registers: the open sums, and others."""
+    return min(65536 // (THREADS * (4 * filter_h + OTHERS)), 16)
+
+
+def _shared_bytes(specialization: Specialization, problem: Problem, sums: DType, threads: int) -> int:
+    columns = 16 // sums.itemsize
+    apron = ceil_div(specialization.constant("OFFSET") + problem.filter[1] - 1, columns)
+    types = dict(specialization.types)
+    raw = problem.image_dtype.itemsize * columns if types["image_t"] != types["acc_t"] else 0
+    return (threads + apron) * (STAGE * (32 + raw) + 4 * columns)
+
+
+def _resident(device: DeviceLimits, filter_h: int, sums: DType, threads: int, shared_bytes: int) -> int:
+    """Blocks on the whole device at a time, by registers (the open sums and some 48 others) and shared memory."""
+    registers = 4 * filter_h + 48
+    per_processor = min(65536 // (registers * threads), 2 * device.shared_bytes // shared_bytes, 16)
+    return max(1, per_processor) * device.multiprocessors
+
+
+def _strip(problem: Problem, columns: int, resident: int) -> int:
+    """Rows of a strip: the model is whole waves of blocks, each as long as its strip with the rows around it."""
+    out_h, around = problem.out_extent[0], problem.filter[0] - 1 + STARTUP
+    choices = {ceil_div(out_h, max(1, wave * resident // columns)): None for wave in range(1, 9)}
+    heights = [min(out_h, max(height, STAGE)) for height in choices]
+    return min(heights, key=lambda height: ceil_div(columns * ceil_div(out_h, height), resident) * (height + around))

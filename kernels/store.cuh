@@ -1,0 +1,32 @@
+// store.cuh: sums of a tile to global memory, converted.
+//
+// Prelude: out_t, acc_t; BLOCK_H, BLOCK_W (threads).
+
+#include "values.cuh"
+#include "vector.cuh"
+
+// VECTOR values at an aligned address.
+__device__ __forceinline__ void store_vector(out_t* out, const acc_t* sums) {
+    Vector<out_t, VECTOR> values;
+    #pragma unroll
+    for (int x = 0; x < VECTOR; ++x) values.at[x] = convert<out_t>(sums[x]);
+    *reinterpret_cast<Vector<out_t, VECTOR>*>(out) = values;
+}
+
+__device__ __forceinline__ void put_shared(vector_t* tile, const acc_t* sums) {
+    vector_t values;
+    #pragma unroll
+    for (int x = 0; x < VECTOR; ++x) values.at[x] = sums[x];
+    *tile = values;
+}
+
+// From shared memory, where rows are PITCH vectors apart, what lies inside the output: neighbouring threads store
+// neighbouring values, whatever their alignment. `out` is the output of the tile's first value, `rows` and `columns` what
+// is left of the output from there.
+template <int HEIGHT, int WIDTH, int PITCH>
+__device__ __forceinline__ void store_tile(out_t* out, const vector_t* tile, int out_w, int rows, int columns) {
+    const auto* values = reinterpret_cast<const Vector<acc_t, 1>*>(tile);
+    for (int y = threadIdx.y; y < min(rows, HEIGHT); y += BLOCK_H)
+        for (int x = threadIdx.x; x < min(columns, WIDTH); x += BLOCK_W)
+            out[static_cast<long long>(y) * out_w + x] = convert<out_t>(values[y * PITCH * VECTOR + x].at[0]);
+}
