@@ -12,7 +12,7 @@ import numpy as np
 
 from gpuconv.dtypes import is_integer
 from gpuconv.planner import error_bound
-from gpuconv.problem import Ints, Problem
+from gpuconv.problem import DType, Ints, Problem
 
 GAIN = 2.0  # the direct sum must cost this many times the products of the passes: 5 x 5 does, 4 x 4 does not
 NORMWISE = {4: 1e-5, 8: 1e-13}  # error that precision="standard" allows, by bytes of a real number
@@ -33,8 +33,9 @@ def separate(problem: Problem, weights: np.ndarray, precision: str) -> Factors |
         return None
     if problem.taps <= GAIN * sum(problem.filter):
         return None
-    found = factorize(weights[0, 0], exact=is_integer(problem.compute_dtype))
-    if found is None:
+    exact = is_integer(problem.compute_dtype)
+    found = factorize(weights[0, 0], exact=exact)
+    if found is None or not (exact or _holds(found, weights, problem.compute_dtype)):
         return None
     passes = error_bound(problem, separable=True, residual=found.residual).relative
     direct = error_bound(problem, separable=False).relative
@@ -119,6 +120,14 @@ def _integer_factors(weights: np.ndarray) -> Factors | None:
         return None
     dtype = "uint64" if weights.dtype.kind in "bu" else "int64"
     return Factors(column.astype(dtype), row.astype(dtype), 0.0)
+
+
+def _holds(factors: Factors, weights: np.ndarray, compute: DType) -> bool:
+    """Whether no tap and no factor becomes zero, or a denormal number, in the compute dtype unless it is zero."""
+    arrays = [np.abs(array) for array in (factors.column, factors.row, weights.astype(factors.row.dtype))]
+    in_column, in_row, in_weights = map(np.count_nonzero, arrays)
+    smallest = min(float(np.min(array[array > 0])) for array in arrays)
+    return in_column * in_row == in_weights and smallest >= np.finfo(compute).tiny
 
 
 def _normwise(problem: Problem) -> float:

@@ -5,8 +5,8 @@ for bit, wrapping as SciPy's do, and floats within the rounding error of the sum
 or of in2's if only that one is on a device. What differs:
 
 - Every `method` is the direct sum. SciPy's "fft" rounds: integers lose digits there, and booleans come out as noise.
-- A 64-bit integer result that overflows raises OverflowError; SciPy wraps silently. So do arrays on a device here, and
-  all narrower integers, as in SciPy.
+- A 64-bit integer result that overflows raises OverflowError; SciPy wraps silently. Here, too, arrays on a device
+  wrap, and all narrower integers.
 - float16 is computed at any rank and size unless method="direct"; SciPy refuses it below a size.
 - longdouble, Python objects and what is no number raise TypeError; SciPy computes the first two in places. So do masked
   arrays, whose mask SciPy ignores, and booleans in a Numba device array.

@@ -17,6 +17,7 @@
 // one window of a row in registers and adds it to every output it belongs to: a 16-byte load feeds up to
 // VECTOR * FILTER_H * FILTER_W / 2 multiply-adds.
 
+#include "place.cuh"
 #include "stage.cuh"
 #include "store.cuh"
 #include "unroll.cuh"
@@ -34,13 +35,9 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_small(
     int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][SHARED_W];
-    int n = 0, tile_row = blockIdx.y + blockIdx.z * gridDim.y;
-    if (tile_row >= tiles_h) {  // not the first image
-        n = tile_row / tiles_h;
-        tile_row -= n * tiles_h;
-        if (n >= images) return;
-    }
-    const int tile_y = tile_row * TILE_H, tile_x = blockIdx.x * TILE_W;
+    const Place place = place_of_block(tiles_h);
+    if (place.n >= images) return;
+    const int n = place.n, tile_y = place.y * TILE_H, tile_x = place.x * TILE_W;
     const int tx = threadIdx.x, ty = threadIdx.y;
 
     stage<SHARED_H, SHARED_W, SHARED_W>(

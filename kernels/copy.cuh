@@ -4,6 +4,7 @@
 // Prelude: image_t, acc_t.
 // Reference: PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy".
 
+#include "float16.cuh"
 #include "vector.cuh"
 
 template <class A, class B> constexpr bool is_same = false;

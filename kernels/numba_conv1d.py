@@ -14,9 +14,10 @@ that piece <= TAPS and span <= TILE.
 # ruff: noqa: N806 - constants of the specialisation have upper-case names
 
 import numpy as np
+from numba import cuda
+
 from gpuconv.kernels.numba_convert import convert_of
 from gpuconv.kernels.numba_tile import block_position, ceil_div, index, loader
-from numba import cuda
 
 
 def define(specialization):

@@ -1,7 +1,7 @@
 """Convolution layer, and every 1D or 2D filter that no other kernel takes: any size, stride, dilation, groups, bias.
 
-    out[n, k, y, x] = bias[0, 0, 0, k] + sum over c, r, s of weights[k, c, r, s] *
-                      image[n, first(k) + c, y * stride_y - pad_y + r * dilation_y, x * stride_x - pad_x + s * dilation_x]
+    out[n, k, y, x] = bias[0, 0, 0, k] + sum over c, r, s of weights[k, c, r, s] * image[n, first(k) + c, i, j]
+    i = y * stride_y - pad_y + r * dilation_y,  j = x * stride_x - pad_x + s * dilation_x
 
 with the first channel of k's group. A block computes BLOCK_H x BLOCK_W places, and every thread CHANNELS outputs at its
 place: neighbouring output channels of one group. Channel by channel and piece by piece of the filter it stages the taps

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import DeviceView, Operands, View, insert_axis
-from gpuconv.backends.numba_probe import capability, describe, limits, simulated, unavailable
+from gpuconv.backends.numba_probe import capability, describe, limits, numba_cuda, simulated, unavailable
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization, Triple
 from gpuconv.launches.numba_cuda import copy_launch
@@ -51,9 +52,7 @@ def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) ->
 
 
 def _run_on_host_arrays(plan: Plan, operands: Operands, out: np.ndarray) -> None:
-    from numba import cuda
-
-    problem = plan.problem
+    cuda, problem = numba_cuda(), plan.problem
     image = np.ascontiguousarray(operands.image).reshape(_four_axes(problem, problem.image_shape))
     result = cuda.device_array(_four_axes(problem, problem.out_shape), problem.out_dtype)
     arrays = {"image": cuda.to_device(image.view(_stored(image.dtype))), "out": result}
@@ -62,9 +61,7 @@ def _run_on_host_arrays(plan: Plan, operands: Operands, out: np.ndarray) -> None
 
 
 def _run_on_device_arrays(plan: Plan, operands: Operands, out: DeviceView, stream: int | None) -> None:
-    from numba import cuda
-
-    problem, image = plan.problem, operands.image
+    cuda, problem, image = numba_cuda(), plan.problem, operands.image
     handle = stream or image.stream or out.stream
     with cuda.gpus[image.device]:
         queue = cuda.external_stream(handle) if handle else 0
@@ -79,7 +76,7 @@ def _run_on_device_arrays(plan: Plan, operands: Operands, out: DeviceView, strea
 
 
 def _images(problem: Problem, image: DeviceView, out: DeviceView) -> Iterator[tuple[DeviceView, DeviceView]]:
-    """Both as (N, C, H, W): once where all batch axes can be seen as one axis, else for each index of the outer ones."""
+    """Both as (N, C, H, W): once where their batch axes can be seen as one, else for each index of the outer ones."""
     axes = [axis for axis, count in enumerate(problem.batch) if count > 1]
     views = (image, out)
     merge = all(v.strides[a] == v.strides[b] * v.shape[b] for v in views for a, b in pairwise(axes))
@@ -119,8 +116,7 @@ def _product(factors: tuple[np.ndarray, ...], dtype: DType) -> np.ndarray:
 
 def _as_dtype(view: View, dtype: DType, queue: Any) -> Any:
     """A device array with the values of a host array or a device view (cast on the device)."""
-    from numba import cuda
-
+    cuda = numba_cuda()
     if isinstance(view, np.ndarray):
         with np.errstate(all="ignore"):
             return cuda.to_device(np.ascontiguousarray(view, dtype), stream=queue)
@@ -150,28 +146,29 @@ def _start(specialization: Specialization, grid: Triple, block: Triple, queue: A
 @functools.cache
 def _kernel(specialization: Specialization, _: tuple[int, int]) -> Any:
     """Compile a specialisation for the current device, once for each compute capability."""
-    from numba import cuda
-
     function, signature = _device_code(f"numba_{specialization.kernel}").define(specialization)
     start = time.perf_counter()
-    kernel = cuda.jit(signature)(function)
+    kernel = numba_cuda().jit(signature)(function)
     logger.debug("compiled %s in %.2f s", specialization, time.perf_counter() - start)
     return kernel
 
 
 def _device_code(name: str) -> ModuleType:
     """A module of gpuconv.kernels; run from a checkout that is not installed, of its folder kernels/."""
-    if importlib.util.find_spec("gpuconv.kernels") is None:
-        package = sys.modules["gpuconv.kernels"] = ModuleType("gpuconv.kernels")
-        package.__path__ = [str(kernel_folder())]
+    try:
+        return importlib.import_module(f"gpuconv.kernels.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != "gpuconv.kernels":
+            raise
+    package = ModuleSpec("gpuconv.kernels", None, is_package=True)
+    package.submodule_search_locations = [str(kernel_folder())]
+    sys.modules["gpuconv.kernels"] = importlib.util.module_from_spec(package)
     return importlib.import_module(f"gpuconv.kernels.{name}")
 
 
 def _array(view: DeviceView, handle: int | None) -> Any:
     """Numba's array for a view, after waiting for its stream unless that is the one we work on."""
-    from numba import cuda
-
-    return cuda.as_cuda_array(replace(view, dtype=_stored(view.dtype)), sync=view.stream != handle)
+    return numba_cuda().as_cuda_array(replace(view, dtype=_stored(view.dtype)), sync=view.stream != handle)
 
 
 def _view_of(array: Any, like: DeviceView) -> DeviceView:

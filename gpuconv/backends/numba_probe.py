@@ -1,5 +1,7 @@
 """What Numba finds on this machine: simulator, driver, device; and the sentence that mends what is missing."""
 
+import importlib
+import importlib.metadata
 import importlib.util
 import os
 from typing import Any
@@ -10,11 +12,14 @@ INSTALL = "pip install 'gpuconv[cuda13]'"
 DRIVERS = "https://www.nvidia.com/drivers"
 
 
+def numba_cuda() -> Any:
+    """Numba's CUDA module, imported when it is first needed."""
+    return importlib.import_module("numba.cuda")
+
+
 def simulated() -> bool:
     """Whether Numba runs CUDA kernels in its simulator, on the CPU."""
-    from numba.core import config
-
-    return bool(config.ENABLE_CUDASIM)
+    return bool(importlib.import_module("numba.core.config").ENABLE_CUDASIM)
 
 
 def unavailable() -> str | None:
@@ -23,7 +28,7 @@ def unavailable() -> str | None:
         if importlib.util.find_spec(module) is None:
             return f"{name} is not installed: {INSTALL}"
     try:
-        from numba import cuda
+        cuda = numba_cuda()
     except Exception as error:  # whatever stands in the way of an import, auto goes on
         return f"Numba does not load ({_first_line(error)}): {INSTALL}"
     return None if simulated() else _driver_missing(cuda) or _driver_too_old(cuda) or _device_unusable(cuda)
@@ -31,14 +36,11 @@ def unavailable() -> str | None:
 
 def describe() -> str:
     """Device and versions."""
-    import numba_cuda
-
-    version = f"numba-cuda {numba_cuda.__version__}"
+    version = f"numba-cuda {importlib.metadata.version('numba-cuda')}"
     if simulated():
         return f"{version}, CUDA simulator on the CPU"
-    from numba import cuda
-
-    device = cuda.get_current_device()
+    cuda = numba_cuda()
+    device = cuda.current_context().device
     major, minor = device.compute_capability
     driver = ".".join(map(str, cuda.cudadrv.driver.driver.get_version()))
     return f"{version} on {device.name} (compute capability {major}.{minor}), driver for CUDA {driver}"
@@ -48,9 +50,7 @@ def limits() -> DeviceLimits:
     """Limits of the current device."""
     if simulated():
         return DeviceLimits(name="CUDA simulator")
-    from numba import cuda
-
-    device = cuda.get_current_device()
+    device = numba_cuda().current_context().device
     return DeviceLimits(
         name=str(device.name),
         compute_capability=device.compute_capability,
@@ -61,9 +61,7 @@ def limits() -> DeviceLimits:
 
 def capability() -> tuple[int, int]:
     """Compute capability of the current device."""
-    from numba import cuda
-
-    major, minor = cuda.get_current_device().compute_capability
+    major, minor = numba_cuda().current_context().device.compute_capability
     return major, minor
 
 

@@ -20,9 +20,10 @@ from gpuconv.cpu.tiles import Tile, tile
 from gpuconv.cpu.values import Lanes, Value
 
 FOREVER = 1 << 62
+LARGEST_COMPILED = 7  # rows of a filter that are compiled in
 
 
-def filter_kernel(code: str, kind: str, filter_h: int, line: bool) -> Kernel:
+def filter_kernel(code: str, kind: str, filter_h: int, filter_w: int, line: bool) -> Kernel:
     """Return the kernel that computes blocks of a filter.
 
     Parameters
@@ -31,23 +32,25 @@ def filter_kernel(code: str, kind: str, filter_h: int, line: bool) -> Kernel:
         Dtype of the accumulators: f4, f8, i4, i8 (or u8).
     kind : {"sliding", "taps", "line"}
         The tile.
-    filter_h : int
-        Rows of the weights; compiled in where a sliding tile is higher.
+    filter_h, filter_w : int
+        Rows and columns of the weights; compiled in where a sliding tile needs it or gains much.
     line : bool
         Whether rows are filtered before the tile sees them (separable weights).
     """
-    needed = tile(host(), code, kind, filter_h).rows - 1 if kind == "sliding" else 0
-    return Kernel(_write, (code.replace("u", "i"), kind, filter_h if filter_h < needed else 0, int(line)))
+    sizes = (0, 0)
+    if kind == "sliding":
+        sizes = (filter_h if filter_h <= LARGEST_COMPILED else 0, int(filter_w == 1))
+    return Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line)))
 
 
-def _write(target: Target, code: str, kind: str, filter_h: int, line: int) -> str:
+def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int) -> str:
     """Return kernel(job, scratch, spins).
 
     `spins` is how often to look, at the end, whether the other workers have finished their blocks too.
     """
     e = Emitter(("job", "scratch", "spins"), fused=target.fused)
-    before = tile(target, code, "line", 1) if line else None
-    driver = Driver(e, Lanes(code, target.lanes(int(code[1]))), tile(target, code, kind, filter_h), before)
+    before = tile(target, code, "line") if line else None
+    driver = Driver(e, Lanes(code, target.lanes(int(code[1]))), tile(target, code, kind, filter_h, filter_w), before)
     item = e.variable(e.count_up(e.job))
     with e.repeat(lambda: item.value < driver.work.items):
         driver.block(item.value)
@@ -80,6 +83,9 @@ class Driver:
         work.width = (x1 - x0) * work.inner
         work.first = x0 * work.stride_w  # window pixel
         work.columns = (x1 - x0 - 1) * work.stride_w + work.reach_w + 1
+        work.left = e.least(e.most(work.inside_w0 - work.first, 0), work.columns)
+        work.right = e.least(e.most(work.inside_w1 - work.first, 0), work.columns)
+        work.lead = (work.left * work.inner * -self.lanes.size) % self.lanes.bytes + self.lanes.bytes
         work.source = work.image + e.integer(work.image_offsets + image * 8)
         work.target = work.out + e.integer(work.out_offsets + image * 8) + x0 * work.out_pixel
         loaded = e.variable(0)

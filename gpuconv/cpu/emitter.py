@@ -78,7 +78,7 @@ class Emitter:
 
     def splat(self, lanes: Lanes, element: Value | int) -> Value:
         """Return a vector of one element."""
-        name = element.name if isinstance(element, Value) else str(element)
+        name = element.name if isinstance(element, Value) else f"{element}.0" if lanes.real else str(element)
         one = self.emit(lanes.type, f"insertelement {lanes.type} poison, {lanes.element} {name}, i64 0")
         mask = f"<{lanes.count} x i32> zeroinitializer"
         return self.emit(lanes.type, f"shufflevector {lanes.type} {one.name}, {lanes.type} poison, {mask}")
@@ -90,7 +90,7 @@ class Emitter:
     def select(self, condition: Value, a: Number, b: Number) -> Value:
         """Return a where the condition holds, else b."""
         a, b = self.number(a), self.number(b)
-        return self.emit(a.type, f"select i1 {condition.name}, {a.type} {a.name}, {b.type} {b.name}")
+        return self.emit(a.type, f"select {condition.type} {condition.name}, {a.type} {a.name}, {b.type} {b.name}")
 
     def least(self, a: Number, b: Number) -> Value:
         """Return the smaller integer."""
@@ -169,6 +169,11 @@ class Emitter:
             index = counter.value
             yield index
             counter.value = index + step
+
+    @contextmanager
+    def single(self) -> Iterator[Value]:
+        """Run the `with` block once, as a loop from 0 to 1."""
+        yield self.number(0)
 
     @contextmanager
     def when(self, condition: Value) -> Iterator[None]:

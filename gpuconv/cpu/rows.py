@@ -95,11 +95,23 @@ def _narrow(e: Emitter, value: Value, source: Lanes, to: Lanes, rounding: str, o
     if not rounding:
         return _widen(e, value, source, to)
     if source.real:
-        rounded = e.intrinsic(ROUND[rounding], value)
-        return e.intrinsic("fptosi.sat" if to.signed else "fptoui.sat", rounded, result=to.type)
+        return _whole(e, e.intrinsic(ROUND[rounding], value), source, to)
     if overflow == "saturate":
         value = _saturated(e, value, source, to)
     return _widen(e, value, source, to)
+
+
+def _whole(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
+    """Whole floats clipped to an integer dtype; nan becomes 0."""
+    if to.size > source.size // 2:  # the limits are no floats of this size, or need wide integers
+        return e.intrinsic("fptosi.sat" if to.signed else "fptoui.sat", value, result=to.type)
+    low, high = (e.splat(source, int(limit)) for limit in (np.iinfo(to.code).min, np.iinfo(to.code).max))
+    if to.signed:
+        value = e.select(value.equals(value), value, e.zero(source))
+    value = e.select(value > low, value, low)
+    value = e.select(value < high, value, high)
+    wide = Lanes(to.code if to.size == 4 else "i4", source.count)
+    return _widen(e, e.convert("fptosi" if wide.signed else "fptoui", value, wide.type), wide, to)
 
 
 def _saturated(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:

@@ -30,36 +30,36 @@ class Tile(Protocol):
 class Sliding:
     """Dense filter, stride 1: a row of the image, once loaded, serves every output row that it touches.
 
-    Each tap is a broadcast weight; `filter_h` is compiled in where the filter has fewer rows than the general form
-    needs (rows - 1), else 0.
+    Each tap is a broadcast weight. The size of the filter is compiled in (else 0): its height where it is small, since
+    the general form needs rows - 1, and a width of 1.
     """
 
     rows: int
     vectors: tuple[int, ...]
     filter_h: int
+    filter_w: int
 
     def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
         """Walk the rows + filter_h - 1 rows of the image."""
         sums = _sums(e, lanes, self.rows, vectors)
-        height: Number = self.filter_h or work.filter_h
         last = self.rows - 1
 
-        def row(r: Value, outputs: Sequence[int]) -> None:
-            """Add row r, multiplied by row r - o of the weights, to each output o."""
-            weights = [work.weights + (r - o) * work.weights_row for o in outputs]
-            source = e.integer(work.rows + r * 8) + x
-            with e.loop(0, work.filter_w) as s:
+        def row(r: Number, outputs: Sequence[int]) -> None:
+            """Add row r of the image, multiplied by row r - o of the weights, to each output o."""
+            weights = [work.weights + work.weights_row * (r - o) for o in outputs]
+            source = e.integer(work.rows + e.number(r) * 8) + x
+            with e.single() if self.filter_w == 1 else e.loop(0, work.filter_w) as s:
                 samples = _samples(e, lanes, source + e.integer(work.tap_columns + s * 8), vectors)
                 for o, address in zip(outputs, weights, strict=True):
                     _add(e, sums[o], samples, e.broadcast(lanes, address + s * lanes.size))
 
         if self.filter_h:
             for r in range(self.filter_h + last):
-                row(e.number(r), range(max(0, r - self.filter_h + 1), min(self.rows, r + 1)))
+                row(r, range(max(0, r - self.filter_h + 1), min(self.rows, r + 1)))
         else:
             for r in range(last):
-                row(e.number(r), range(r + 1))
-            with e.loop(last, height) as index:
+                row(r, range(r + 1))
+            with e.loop(last, work.filter_h) as index:
                 row(index, range(self.rows))
             for r in range(last):
                 row(work.filter_h + r, range(r + 1, self.rows))
@@ -118,7 +118,7 @@ class Line:
                 sums[u - g].value = e.muladd(sample, weight[g], sums[u - g].value)
 
 
-def tile(target: Target, code: str, kind: str, filter_h: int) -> Tile:
+def tile(target: Target, code: str, kind: str, filter_h: int = 0, filter_w: int = 0) -> Tile:
     """Return the tile "sliding", "taps" or "line" in the shape that fills the registers.
 
     The sums take most of them; the rest hold one row of samples, or the weights of a group, and one operand.
@@ -127,7 +127,7 @@ def tile(target: Target, code: str, kind: str, filter_h: int) -> Tile:
     rows, vectors = (6, (4, 1)) if many else (4, (3, 1))
     if kind == "line":
         return Line((12, 4, 1) if many else (8, 2, 1), 32 // target.lanes(int(code[1])))
-    return Sliding(rows, vectors, filter_h) if kind == "sliding" else Taps(rows, vectors)
+    return Sliding(rows, vectors, filter_h, filter_w) if kind == "sliding" else Taps(rows, vectors)
 
 
 def _sums(e: Emitter, lanes: Lanes, rows: int, vectors: int) -> Sums:

@@ -82,28 +82,31 @@ class Value:
         return self._binary("srem", other)
 
     def __lt__(self, other: "Value | int") -> "Value":
-        return self._compare("slt", other)
+        return self._compare("slt", "olt", other)
 
     def __le__(self, other: "Value | int") -> "Value":
-        return self._compare("sle", other)
+        return self._compare("sle", "ole", other)
 
     def __gt__(self, other: "Value | int") -> "Value":
-        return self._compare("sgt", other)
+        return self._compare("sgt", "ogt", other)
 
     def __ge__(self, other: "Value | int") -> "Value":
-        return self._compare("sge", other)
+        return self._compare("sge", "oge", other)
 
     def equals(self, other: "Value | int") -> "Value":
-        """Whether both integers are equal."""
-        return self._compare("eq", other)
+        """Whether both are equal."""
+        return self._compare("eq", "oeq", other)
 
     def differs(self, other: "Value | int") -> "Value":
-        """Whether the integers differ."""
-        return self._compare("ne", other)
+        """Whether they differ and neither is nan."""
+        return self._compare("ne", "one", other)
 
-    def _compare(self, relation: str, other: "Value | int") -> "Value":
+    def _compare(self, integers: str, reals: str, other: "Value | int") -> "Value":
         name = other.name if isinstance(other, Value) else str(other)
-        return self.emitter.emit(BOOL, f"icmp {relation} {self.type} {self.name}, {name}")
+        count, _, _ = self.type.rpartition(" x ")
+        relation = f"fcmp {reals}" if self.real else f"icmp {integers}"
+        result = f"{count} x {BOOL}>" if count else BOOL
+        return self.emitter.emit(result, f"{relation} {self.type} {self.name}, {name}")
 
 
 class Variable:

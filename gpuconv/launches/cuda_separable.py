@@ -3,13 +3,21 @@
 from gpuconv.dtypes import accumulator
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan, Specialization, ceil_div
-from gpuconv.launches.cuda_common import array, fill, ints, launch, parameter_bytes, shared_refusal, specialize, too_long
+from gpuconv.launches.cuda_common import (
+    array,
+    fill,
+    ints,
+    launch,
+    parameter_bytes,
+    shared_refusal,
+    specialize,
+    too_long,
+)
 from gpuconv.problem import DType, Problem
 
 SIZES = tuple(range(3, 32, 2))  # taps of a factor; each pair is compiled where it is used
 STAGE = 4  # rows
 THREADS = 64
-OTHERS = 52
 STARTUP = 12  # rows that a block could compute while it waits for its first ones
 
 
@@ -35,27 +43,31 @@ def _stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
         return f"separable_stream passes its factors by value, in {facts.device.parameter_bytes} bytes"
     columns = 16 // sums.itemsize
     constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + filter_w}
-    threads = THREADS
-    constants |= {"THREADS": threads, "BLOCKS": _blocks(filter_h), "STAGE": STAGE, "OFFSET": -(filter_w // 2) % columns}
+    constants |= {
+        "THREADS": THREADS,
+        "BLOCKS": _blocks(filter_h, sums),
+        "STAGE": STAGE,
+        "OFFSET": -(filter_w // 2) % columns,
+    }
     specialization = specialize("separable_stream", problem, facts, **constants)
-    shared_bytes = _shared_bytes(specialization, problem, sums, threads)
+    shared_bytes = _shared_bytes(specialization, problem, sums)
     if shared_bytes > facts.device.shared_bytes:
         return shared_refusal("separable_stream", shared_bytes, facts.device)
-    tiles_w = ceil_div(problem.out_extent[1], threads * columns)
-    resident = _resident(facts.device, filter_h, sums, threads, shared_bytes)
+    tiles_w = ceil_div(problem.out_extent[1], THREADS * columns)
+    resident = _resident(facts.device, constants["BLOCKS"], shared_bytes)
     strip_h = _strip(problem, tiles_w * problem.images, resident)
-    return _launch(problem, specialization, threads, shared_bytes, tiles_w, strip_h)
+    return _launch(problem, specialization, shared_bytes, tiles_w, strip_h)
 
 
 def _launch(
-    problem: Problem, specialization: Specialization, threads: int, shared_bytes: int, tiles_w: int, strip_h: int
+    problem: Problem, specialization: Specialization, shared_bytes: int, tiles_w: int, strip_h: int
 ) -> LaunchPlan | str:
     (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
     strips = ceil_div(out_h, strip_h)
     return launch(
         specialization,
         tiles_w * strips * problem.images,
-        (threads, 1, 1),
+        (THREADS, 1, 1),
         shared_bytes,
         array("image", "image", specialization),
         array("factors", "factors", specialization, by_value=True),
@@ -66,24 +78,23 @@ def _launch(
     )
 
 
-def _blocks(filter_h: int) -> int:
-    """Blocks of a multiprocessor, by its registers: the open sums, and others."""
-    return min(65536 // (THREADS * (4 * filter_h + OTHERS)), 16)
+def _blocks(filter_h: int, sums: DType) -> int:
+    """Blocks of a multiprocessor at a time, by its 65536 registers, which warps get four at a time."""
+    registers = 4 * filter_h + (62 if sums.itemsize == 8 else 46)  # the open sums, and others
+    return min(65536 // (registers * THREADS) // 2 * 2, 14)
 
 
-def _shared_bytes(specialization: Specialization, problem: Problem, sums: DType, threads: int) -> int:
+def _shared_bytes(specialization: Specialization, problem: Problem, sums: DType) -> int:
     columns = 16 // sums.itemsize
     apron = ceil_div(specialization.constant("OFFSET") + problem.filter[1] - 1, columns)
     types = dict(specialization.types)
     raw = problem.image_dtype.itemsize * columns if types["image_t"] != types["acc_t"] else 0
-    return (threads + apron) * (STAGE * (32 + raw) + 4 * columns)
+    return (THREADS + apron) * (STAGE * (32 + raw) + 4 * columns)
 
 
-def _resident(device: DeviceLimits, filter_h: int, sums: DType, threads: int, shared_bytes: int) -> int:
-    """Blocks on the whole device at a time, by registers (the open sums and some 48 others) and shared memory."""
-    registers = 4 * filter_h + 48
-    per_processor = min(65536 // (registers * threads), 2 * device.shared_bytes // shared_bytes, 16)
-    return max(1, per_processor) * device.multiprocessors
+def _resident(device: DeviceLimits, blocks: int, shared_bytes: int) -> int:
+    """Blocks on the whole device at a time, by registers and shared memory."""
+    return max(1, min(blocks, 2 * device.shared_bytes // shared_bytes)) * device.multiprocessors
 
 
 def _strip(problem: Problem, columns: int, resident: int) -> int:

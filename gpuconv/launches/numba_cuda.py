@@ -1,6 +1,6 @@
 """Launches of the Numba CUDA kernels, one planning function per kernel.
 
-All kernels take arrays (N, C, H, W) with any strides, a 1D problem as images of one row; see their headers in kernels/.
+All kernels take arrays (N, C, H, W) with any strides, a signal as an image of one row; see their headers in kernels/.
 """
 
 import math
@@ -11,20 +11,18 @@ import numpy as np
 
 from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.facts import Facts
-from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
+from gpuconv.launches import Argument, LaunchPlan, Specialization, Triple, ceil_div
 from gpuconv.problem import BOUNDARIES, OVERFLOWS, ROUNDINGS, DType, Ints, Problem
 
 TILED_FILTERS = (3, 5, 7, 9, 11, 13, 15)  # square filters that conv2d_tiled is compiled for
 TILED_BLOCK, TILED_ROWS = (8, 32), 4  # threads (down, across); outputs a thread, below each other
-
 CONV1D_THREADS, CONV1D_OUTPUTS = 128, 4
 CONV1D_TAPS, CONV1D_TILE = 512, 3072  # staged at once
-
 LAYER_BLOCK, LAYER_BLOCK_1D = (16, 16), (1, 256)
-LAYER_CHANNELS = 4  # output channels a thread, where there are several
+LAYER_CHANNELS = 4  # output channels a thread, where a group has several
 LAYER_TAPS, LAYER_TILE = 512, 2304
-
 COPY_THREADS = 128
+GRID_LIMIT = 2**31 - 1  # blocks along x
 
 
 def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -33,47 +31,45 @@ def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
     if not problem.is_filter or problem.bias:
         return "conv2d_tiled filters single channels"
     if problem.rank != 2 or height != width or height not in TILED_FILTERS:
-        sizes = ", ".join(map(str, TILED_FILTERS))
-        return f"conv2d_tiled takes square filters of size {sizes}; got {problem.filter}"
+        compiled = ", ".join(map(str, TILED_FILTERS))
+        return f"conv2d_tiled takes square filters of size {compiled}; got {problem.filter}"
     if max(problem.stride + problem.dilation) > 1:
         return "conv2d_tiled has neither stride nor dilation"
-    reason = unsupported(problem, facts)
-    if reason:
+    if reason := unsupported(problem, facts):
         return reason
     (block_h, block_w), rows = TILED_BLOCK, TILED_ROWS
     sizes = {"FILTER_H": height, "FILTER_W": width, "BLOCK_H": block_h, "BLOCK_W": block_w, "ROWS": rows}
-    tiles = ceil_div(problem.out_extent[0], block_h * rows) * ceil_div(problem.out_extent[1], block_w)
+    blocks = ceil_div(problem.out_extent[0], block_h * rows) * ceil_div(problem.out_extent[1], block_w) * problem.images
     scalars = {"pad_y": problem.pad_before[0], "pad_x": problem.pad_before[1]}
-    return _launch("conv2d_tiled", problem, facts, sizes, tiles * problem.images, (block_w, block_h, 1), scalars)
+    return _launch("conv2d_tiled", problem, facts, sizes, blocks, (block_w, block_h, 1), scalars)
 
 
 def conv1d(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """Plan a 1D filter of any length, stride and dilation."""
     if problem.rank != 1 or not problem.is_filter or problem.bias:
         return "conv1d filters single channels along one axis"
-    reason = unsupported(problem, facts)
-    if reason:
+    if reason := unsupported(problem, facts):
         return reason
-    outputs = CONV1D_OUTPUTS if problem.out_extent[0] > CONV1D_THREADS else 1
-    sizes = {"THREADS": CONV1D_THREADS, "OUTPUTS": outputs, "TAPS": CONV1D_TAPS, "TILE": CONV1D_TILE}
+    (width,), (stride,), (dilation,) = problem.out_extent, problem.stride, problem.dilation
+    outputs = CONV1D_OUTPUTS if width > CONV1D_THREADS else 1
     tile = CONV1D_THREADS * outputs
-    staged = staging(tile, problem.filter[0], problem.stride[0], problem.dilation[0], CONV1D_TILE, CONV1D_TAPS)
+    staged = staging(tile, problem.filter[0], stride, dilation, CONV1D_TILE, CONV1D_TAPS)
+    sizes = {"THREADS": CONV1D_THREADS, "OUTPUTS": outputs, "TAPS": CONV1D_TAPS, "TILE": CONV1D_TILE}
     scalars = {"pad": problem.pad_before[0], "step": staged.step, "near": staged.near}
-    scalars |= {"dilation": problem.dilation[0], "far": staged.far, "piece": staged.piece}
-    blocks = ceil_div(problem.out_extent[0], tile) * problem.images
+    scalars |= {"dilation": dilation, "far": staged.far, "piece": staged.piece}
+    blocks = ceil_div(width, tile) * problem.images
     return _launch("conv1d", problem, facts, sizes, blocks, (CONV1D_THREADS, 1, 1), scalars)
 
 
 def conv2d_layer(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """Plan a layer, or a filter that the other kernels do not take."""
-    reason = unsupported(problem, facts)
-    if reason:
+    if reason := unsupported(problem, facts):
         return reason
     block_h, block_w = LAYER_BLOCK if problem.rank == 2 else LAYER_BLOCK_1D
     per_group = problem.channels_out // problem.groups
     channels = LAYER_CHANNELS if per_group > 1 else 1
     sizes = {"BLOCK_H": block_h, "BLOCK_W": block_w, "CHANNELS": channels, "TAPS": LAYER_TAPS, "TILE": LAYER_TILE}
-    out_h, out_w = _two(problem.out_extent, 1)
+    out_h, out_w = _rows_and_columns(problem.out_extent, 1)
     planes = problem.images * problem.groups * ceil_div(per_group, channels)
     blocks = ceil_div(out_h, block_h) * ceil_div(out_w, block_w) * planes
     scalars = _layer_scalars(problem, (block_h, block_w), LAYER_TAPS // channels)
@@ -98,7 +94,7 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
     if problem.compute_dtype.kind == "c" or problem.out_dtype.kind == "c":
         return f"the Numba CUDA kernels compute real numbers; got {problem.compute_dtype} into {problem.out_dtype}"
     if problem.overflow == "raise" and not _always_fits(problem, accumulator(problem, facts)):
-        return "a CUDA kernel cannot raise: overflow='raise' needs the numpy backend"
+        return "a CUDA kernel cannot raise; overflow='raise' needs a backend on the CPU"
     return None
 
 
@@ -128,32 +124,24 @@ def staging(outputs: int, filter_: int, stride: int, dilation: int, samples: int
     return Staging(piece, step, near, far) if piece > 1 else Staging(1, stride, 1, 0)
 
 
-def default_specializations() -> tuple[Specialization, ...]:
-    """One specialisation for each kernel variant, with the usual dtypes: what the tests compile for every architecture."""
-    float32, float64, uint8 = ("float32",) * 3, ("float64",) * 3, ("uint8", "float32", "uint8")
-    exact, half = ("uint8", "int32", "int64"), ("float16", "float32", "float16")
-    tiled = {"BLOCK_H": TILED_BLOCK[0], "BLOCK_W": TILED_BLOCK[1], "ROWS": TILED_ROWS}
-    signal = {"THREADS": CONV1D_THREADS, "OUTPUTS": CONV1D_OUTPUTS, "TAPS": CONV1D_TAPS, "TILE": CONV1D_TILE}
-    layer = {"BLOCK_H": LAYER_BLOCK[0], "BLOCK_W": LAYER_BLOCK[1], "TAPS": LAYER_TAPS, "TILE": LAYER_TILE}
-    row = layer | {"BLOCK_H": LAYER_BLOCK_1D[0], "BLOCK_W": LAYER_BLOCK_1D[1]}
-    several = {"CHANNELS": LAYER_CHANNELS}
-    return (
-        *(_default("conv2d_tiled", float32, {"FILTER_H": n, "FILTER_W": n, **tiled}) for n in TILED_FILTERS),
-        *(
-            _default("conv2d_tiled", types, {"FILTER_H": 5, "FILTER_W": 5, **tiled})
-            for types in (uint8, exact, float64)
-        ),
-        *(_default("conv1d", types, signal) for types in (float32, float64, exact)),
-        _default("conv1d", float32, signal | {"OUTPUTS": 1}),
-        *(_default("conv2d_layer", types, layer | {"CHANNELS": 1}) for types in (float32, float64)),
-        *(_default("conv2d_layer", types, layer | several) for types in (float32, float64, half)),
-        _default("conv2d_layer", float32, row | several),
+def _layer_scalars(problem: Problem, block: Ints, taps: int) -> dict[str, int]:
+    """Scalars of conv2d_layer, down (y, h) and across (x, w)."""
+    samples = math.isqrt(LAYER_TILE) if problem.rank == 2 else LAYER_TILE
+    filters, strides, dilations = (
+        _rows_and_columns(sizes, 1) for sizes in (problem.filter, problem.stride, problem.dilation)
     )
+    across = staging(block[1], filters[1], strides[1], dilations[1], samples, taps)
+    down = staging(block[0], filters[0], strides[0], dilations[0], samples, taps // across.piece)
+    pads = _rows_and_columns(problem.pad_before, 0)
+    scalars = {"groups": problem.groups, "pad_y": pads[0], "pad_x": pads[1]}
+    scalars |= {"step_y": down.step, "step_x": across.step, "near_y": down.near, "near_x": across.near}
+    scalars |= {"dilation_y": dilations[0], "dilation_x": dilations[1], "far_y": down.far, "far_x": across.far}
+    return scalars | {"piece_h": down.piece, "piece_w": across.piece}
 
 
-def _default(kernel: str, types: tuple[str, str, str], sizes: dict[str, int]) -> Specialization:
-    named = tuple(zip(("image", "acc", "out"), types, strict=True))
-    return Specialization(kernel, named, (*sizes.items(), ("SKIP_ZERO_TAPS", 0), ("ROUNDING", 0), ("OVERFLOW", 0)))
+def _rows_and_columns(values: Ints, one_row: int) -> Ints:
+    """(down, across), with a value for the rows of a 1D problem."""
+    return values if len(values) == 2 else (one_row, *values)
 
 
 def _launch(
@@ -162,49 +150,29 @@ def _launch(
     facts: Facts,
     sizes: dict[str, int],
     blocks: int,
-    block: tuple[int, int, int],
+    block: Triple,
     scalars: dict[str, int],
-) -> LaunchPlan:
-    """Put a launch together; the weights and bias are always of the accumulator's dtype."""
+) -> LaunchPlan | str:
+    """Put a launch together; weights and bias are of the accumulator's dtype, all blocks along grid x."""
+    if blocks > GRID_LIMIT:
+        return f"{kernel} launches at most {GRID_LIMIT} blocks; this would take {blocks}"
     acc = accumulator(problem, facts)
-    image = np.dtype("uint8") if problem.image_dtype.kind == "b" else problem.image_dtype
-    types = (("image", image.name), ("acc", acc.name), ("out", problem.out_dtype.name))
-    skip = int(problem.skip_zero_taps and facts.zero_taps)
+    image = "uint8" if problem.image_dtype.kind == "b" else problem.image_dtype.name
+    types = (("image", image), ("acc", acc.name), ("out", problem.out_dtype.name))
+    skip = int(problem.skip_zero_taps and facts.zero_taps and not facts.separable)
     constants = (*sizes.items(), ("SKIP_ZERO_TAPS", skip), *_conversion(problem, acc))
+    fill = int(problem.fill.real) if is_integer(acc) else float(problem.fill.real)
     biased = (Argument("bias", "bias", acc.name),) if kernel == "conv2d_layer" else ()
     arguments = (
-        Argument("image", "image", image.name),
+        Argument("image", "image", image),
         Argument("weights", "weights", acc.name),
         *biased,
         Argument("out", "out", problem.out_dtype.name),
         Argument("boundary", "scalar", "int32", BOUNDARIES.index(problem.boundary)),
-        Argument("fill", "scalar", acc.name, problem.fill.real),
+        Argument("fill", "scalar", acc.name, fill),
         *(Argument(name, "scalar", "int64", value) for name, value in scalars.items()),
     )
     return LaunchPlan(Specialization(kernel, types, constants), (blocks, 1, 1), block, 0, arguments)
-
-
-def _layer_scalars(problem: Problem, block: Ints, taps: int) -> dict[str, int]:
-    """Scalars of conv2d_layer, down (y, h) and across (x, w)."""
-    room = math.isqrt(LAYER_TILE) if problem.rank == 2 else LAYER_TILE
-    sizes = tuple(zip(_two(problem.filter, 1), _two(problem.stride, 1), _two(problem.dilation, 1), strict=True))
-    across = staging(block[1], *sizes[1], room, taps)
-    down = staging(block[0], *sizes[0], room, taps // across.piece)
-    scalars = {"groups": problem.groups} | _pair("pad_y", "pad_x", _two(problem.pad_before, 0))
-    scalars |= _pair("step_y", "step_x", (down.step, across.step))
-    scalars |= _pair("near_y", "near_x", (down.near, across.near))
-    scalars |= _pair("dilation_y", "dilation_x", _two(problem.dilation, 1))
-    scalars |= _pair("far_y", "far_x", (down.far, across.far))
-    return scalars | _pair("piece_h", "piece_w", (down.piece, across.piece))
-
-
-def _pair(first: str, second: str, values: Ints) -> dict[str, int]:
-    return {first: values[0], second: values[1]}
-
-
-def _two(values: Ints, missing: int) -> Ints:
-    """(down, across) of a problem with one or two axes."""
-    return values if len(values) == 2 else (missing, *values)
 
 
 def _conversion(problem: Problem, acc: DType) -> tuple[tuple[str, int], ...]:

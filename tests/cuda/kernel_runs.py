@@ -116,7 +116,7 @@ REPRESENTATIVE: dict[str, tuple[Launcher, Callable[[], Call]]] = {
     ),
     "separable": (conv2d_separable, lambda: factors((2, 35, 37), (5, 5), boundary="edge")),
     "separable, any size": (conv2d_separable, lambda: factors((35, 37), (4, 19), boundary="symmetric")),
-    "1D": (conv1d, lambda: image_filter((2, 700), (301,), boundary="mirror")),
+    "1D": (conv1d, lambda: image_filter((2048,), (301,), boundary="mirror")),
     "1D, stride": (conv1d, lambda: image_filter((700,), (11,), ("i2", "i2"), stride=3, dilation=2, boundary="wrap")),
     "layer": (conv2d_layer, lambda: layer((2, 18, 33, 35), (10, 9, 3, 3), groups=2, padding=1)),
     "layer, large filter": (conv2d_layer, lambda: image_filter((20, 11), (90, 80), boundary="edge")),

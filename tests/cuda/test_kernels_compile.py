@@ -4,11 +4,11 @@ import ctypes
 
 import pytest
 import standin
+from standin.engine.machine_code import nvrtc_options
 
 from gpuconv.backends.cupy import OPTIONS
 from gpuconv.launches.cuda_defaults import default_specializations
 from gpuconv.sources import source
-from standin.engine.machine_code import nvrtc_options
 
 pytestmark = pytest.mark.usefixtures("nvrtc")
 

@@ -14,20 +14,20 @@ BARRIERS = [
     for name, _ in mutations(record(REPRESENTATIVE[case][0], REPRESENTATIVE[case][1]()).text)
 ]
 
-# (case, what is replaced, by what, checks that must find it)
+# (case, what is replaced, by what, checks that must find it); the result of what leaves its arrays is not looked at
 FAULTS = [
     ("tiled", "y < TILE_H + FILTER_H - 1", "y < TILE_H + FILTER_H - 2", {"result", "machine code"}),  # halo
     ("tiled", "x < TILE_W + FILTER_W - 1", "x < TILE_W + FILTER_W - 2", {"result", "machine code"}),
-    ("tiled", "[TILE_W + FILTER_W - 1];", "[TILE_W + FILTER_W - 2];", {"address"}),
+    ("tiled", "[TILE_W + FILTER_W - 1];", "[TILE_W + FILTER_W - 2];", {"address"}),  # inside the array, outside its row
     (
         "tiled",
         "sample(image, height, width, tile_y",
         "sample(image, width, height, tile_y",
-        {"address", "machine code"},
+        {"result"},
     ),
     ("tiled", "if (x < out_w && y < out_h) out", "if (x < out_w) out", {"address", "machine code"}),
     ("tiled", "if (x < out_w && y < out_h) out", "if (x < out_w - 1 && y < out_h) out", {"result"}),
-    ("tiled", "(n * out_h + y) * out_w + x", "(n * out_h + y) * out_h + x", {"result", "address", "machine code"}),
+    ("tiled", "(n * out_h + y) * out_w + x", "(n * out_h + y) * out_h + x", {"address", "machine code"}),
     ("tiled", "weights.at[r * FILTER_W + s]", "weights.at[s * FILTER_W + r]", {"result"}),
     (
         "tiled",
@@ -35,7 +35,7 @@ FAULTS = [
         "const index_t period = 2 * extent",
         {"result"},
     ),
-    ("tiled", "position >= 0 && position < extent", "position >= 0 && position <= extent", {"address", "result"}),
+    ("tiled", "position >= 0 && position < extent", "position >= 0 && position <= extent", {"address", "machine code"}),
     ("separable", "position < 0 ? 0 : extent - 1", "position < 0 ? 0 : extent", {"address", "machine code"}),
     ("separable", "filtered[y * TILE_W] = sum", "filtered[y * pitch] = sum", {"address", "machine code"}),
     ("separable", "if (y < rows) filtered", "filtered", {"address", "machine code"}),
@@ -48,10 +48,15 @@ FAULTS = [
     ("layer", "(count_r - 1) * dilation_h + 1", "(count_r - 1) * dilation_h", {"result", "machine code"}),
     ("layer", "c < channels ? weights", "c <= channels ? weights", {"address", "machine code"}),
     ("layer", "if (part + c >= channels_out) break;", "", {"address", "machine code"}),
-    ("layer", "row % in_h, x + i", "row % in_w, x + i", {"result"}),
+    ("layer", "y + row % in_h, x + i", "y + row, x + i", {"result"}),
     ("layer", "bias ? bias[first + c]", "bias ? bias[part + c]", {"result"}),
-    ("layer", "(n_group * channels_out + part) * plane", "(n_group * channels_in + part) * plane", {"result"}),
-    ("direct", "c / channels_out) * channels_in", "c % channels_out) * channels_in", {"result", "address"}),
+    (
+        "layer",
+        "(n_group * channels_out + part) * plane",
+        "(n_group * channels_in + part) * plane",
+        {"address", "machine code"},
+    ),
+    ("direct", "c / channels_out) * channels_in", "c % channels_out) * channels_in", {"address", "machine code"}),
     ("direct", "if (index >= outputs) return;", "", {"address", "machine code"}),
 ]
 

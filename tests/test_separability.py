@@ -1,0 +1,189 @@
+"""Filters that are outer products are found, exactly where integers are asked for; others are left alone."""
+
+import numpy as np
+import pytest
+from agreement import check_convolve, check_correlate, random
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+import gpuconv
+from gpuconv import backends
+from gpuconv.core import filter_call
+from gpuconv.engine import Call, facts_of
+from gpuconv.options import Options
+from gpuconv.planner import Plan, error_bound
+from gpuconv.separability import factorize, low_rank, low_rank_pays
+
+GAUSSIAN = np.exp(-np.linspace(-2, 2, 7) ** 2)
+SOBEL = np.multiply.outer([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1])
+DISC = np.hypot(*np.mgrid[-3:4, -3:4]) < 2.5
+
+
+def call_of(weights, dtype="f4", shape=(20, 30), **options) -> Call:
+    return filter_call(random(shape, dtype), weights, Options(**{"backend": "numpy", **options}), flipped=True)
+
+
+def plan_of(call: Call) -> Plan:
+    return backends.select(call.problem, facts_of(call), "numpy")[1]
+
+
+def algorithm(weights, dtype="f4", **options) -> str:
+    return plan_of(call_of(weights, dtype, **options)).algorithm
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("boundary", ["zero", "mirror"])
+def test_outer_products_take_two_passes_within_the_bound(dtype, boundary):
+    weights = np.multiply.outer(GAUSSIAN, random((7,), dtype)).astype(dtype)
+    call = call_of(weights, dtype, boundary=boundary)
+    plan = plan_of(call)
+    assert plan.algorithm == "separable"
+    assert call.operands.residual > 0  # the product was rounded
+    assert plan.bound.relative == error_bound(call.problem, separable=True, residual=call.operands.residual).relative
+    assert plan.bound.relative <= error_bound(call.problem, separable=False).relative
+    check_convolve(random((20, 30), dtype), weights, boundary=boundary, backend="numpy")
+    check_correlate(random((20, 30), dtype), weights, boundary=boundary, backend="numpy", precision="strict")
+
+
+@pytest.mark.parametrize(
+    ("weights", "dtype"),
+    [
+        (DISC, "f4"),
+        (DISC, "u1"),
+        (random((7, 7), "f4"), "f4"),
+        (random((7, 7), "i1"), "u1"),
+        (np.zeros((7, 7)), "f4"),
+        (np.zeros((7, 7), int), "i4"),
+        (np.ones((4, 4)), "f4"),  # not worth it
+        (np.ones((1, 31)), "f4"),
+        (np.ones((5, 5, 5)), "f4"),  # the rank of the problem
+        (np.full((5, 5), np.nan), "f4"),
+        (np.full((5, 5), np.inf), "f4"),
+        (np.full((5, 5), 1e-200) * np.eye(5), "f8"),
+        (np.multiply.outer(10.0 ** np.arange(-200, 0, 40), 10.0 ** np.arange(-200, 0, 40)), "f8"),  # zeros of its own
+        (np.multiply.outer(GAUSSIAN, 10.0 ** np.arange(-42, 0, 6)), "f4"),  # taps below the smallest normal number
+    ],
+)
+def test_what_is_left_to_the_direct_sum(weights, dtype):
+    assert algorithm(weights, dtype, shape=(6, 20, 30)) == "direct"
+
+
+@pytest.mark.parametrize("precision", ["standard", "strict"])
+def test_one_tap_that_differs(precision):
+    weights = np.ones((5, 5))
+    weights[3, 1] += 1e-6
+    assert algorithm(weights, "f4", precision=precision) == ("separable" if precision == "standard" else "direct")
+    weights[3, 1] += 1e-5  # more than standard precision allows
+    assert algorithm(weights, "f4", precision=precision) == "direct"
+
+
+def test_a_tap_of_the_smallest_kind_counts():
+    """A normwise residual would not see it."""
+    weights = np.multiply.outer(GAUSSIAN, GAUSSIAN)
+    weights[0, 0] = 0
+    assert algorithm(weights) == "direct"
+    weights = np.multiply.outer(np.exp(-np.linspace(-5, 5, 7) ** 2), GAUSSIAN)  # taps down to 1e-13 of the largest
+    assert algorithm(weights) == "separable"
+    weights[0] = -weights[0]
+    assert algorithm(weights) == "separable"
+    weights[0, 0] = -weights[0, 0]
+    assert algorithm(weights) == "direct"
+
+
+def test_wider_compute_dtype_needs_better_factors():
+    weights = np.multiply.outer(GAUSSIAN, GAUSSIAN).astype("f4")
+    assert algorithm(weights, "f4") == "separable"
+    assert algorithm(weights, "f8") == "direct"  # the rounding of the taps is theirs
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "i8"])
+def test_integers_are_exact(dtype):
+    check_convolve(random((20, 30), dtype), SOBEL, backend="numpy", boundary="symmetric")
+    assert algorithm(SOBEL, dtype) == "separable"
+    changed = SOBEL.copy()
+    changed[4, 4] += 1
+    assert algorithm(changed, dtype) == "direct"
+
+
+def test_skipped_taps_stay_direct():
+    call = call_of(SOBEL.astype(float), skip_zero_taps=True)
+    assert not call.operands.factors
+
+
+@given(
+    st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=6),
+    st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=6),
+    st.integers(1, 2**20),
+)
+def test_integer_factors_multiply_to_the_taps(column, row, common):
+    taps = np.multiply.outer(np.array(column) * common, np.array(row))
+    factors = factorize(taps, exact=True)
+    assert (factors is None) == (not taps.any())
+    if factors is not None:
+        np.testing.assert_array_equal(np.multiply.outer(factors.column, factors.row), taps)
+        assert np.gcd.reduce(factors.row) == 1
+        assert np.abs(factors.column).sum() * np.abs(factors.row).sum() == np.abs(taps).sum()  # nothing can overflow
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-300, 300))
+def test_float_factors_do_not_exceed_the_taps(seed, exponent):
+    """The row's magnitudes sum to less than one, so that no pass overflows where the direct sum does not."""
+    rng = np.random.default_rng(seed)
+    taps = np.multiply.outer(rng.standard_normal(5), rng.standard_normal(9)) * 10.0 ** (exponent / 2)
+    factors = factorize(taps, exact=False)
+    assert factors is not None
+    assert 0.5 <= np.abs(factors.row).sum() <= 1
+    product = np.multiply.outer(factors.column, factors.row)
+    assert np.all(np.abs(product - taps) <= (factors.residual + 2e-16) * np.abs(taps))
+    assert factors.residual < 1e-15
+
+
+def test_zeros_stay_zeros():
+    taps = np.multiply.outer([0, 1, 0, -2.5, 3], [0.1, 0, 0.3])
+    factors = factorize(taps, exact=False)
+    np.testing.assert_array_equal(np.multiply.outer(factors.column, factors.row) == 0, taps == 0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("weights", [SOBEL.astype("f4"), np.multiply.outer(GAUSSIAN, -GAUSSIAN), np.ones((5, 5))])
+def test_non_finite_samples_spread_as_in_the_direct_sum(backend, weights, value):
+    """Also where the filter has zero taps: 0 * nan and 0 * inf are nan in either pass."""
+    x = random((18, 19), "f4")
+    for sample in [(0, 0), (9, 9), (9, 10), (11, 10), (17, 3)]:
+        x[sample] = value
+        value = -value
+    result = gpuconv.convolve(x, weights, backend=backend)
+    with np.errstate(all="ignore"):
+        expected = np.zeros(x.shape)
+        padded = np.pad(x, [(w // 2, w // 2) for w in weights.shape]).astype("f8")
+        for (r, s), weight in np.ndenumerate(weights[::-1, ::-1].astype("f4")):
+            expected += weight * padded[r : r + x.shape[0], s : s + x.shape[1]]
+    assert np.isnan(expected).any()
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+    np.testing.assert_array_equal(result == np.inf, expected == np.inf)
+    np.testing.assert_array_equal(result == -np.inf, expected == -np.inf)
+
+
+def test_large_samples_do_not_overflow_on_the_way():
+    x = np.full((9, 9), 3e38, "f4")
+    blur = np.full((5, 5), 1 / 25, "f4")
+    assert algorithm(blur) == "separable"
+    assert np.isfinite(gpuconv.convolve(x, blur, boundary="edge", backend="numpy")).all()
+
+
+def test_low_rank():
+    log = ndimage.gaussian_laplace(np.eye(1, 225, 112).reshape(15, 15), 2.0)
+    pairs = low_rank(log, 1e-12)
+    assert len(pairs) == 2  # the Laplacian of a Gaussian is a sum of two outer products
+    rest = log - sum(np.multiply.outer(column, row) for column, row in pairs)
+    assert np.abs(rest).sum() <= 1e-12 * np.abs(log).sum()
+    assert len(low_rank(log, 1.0)) == 0
+    assert len(low_rank(random((7, 7), "f8"), 1e-12)) == 7
+
+
+def test_low_rank_pays_where_the_direct_sum_is_compute_bound():
+    assert low_rank_pays((31, 31), 2, 8)
+    assert low_rank_pays((15, 15), 3, 8)
+    assert not low_rank_pays((7, 7), 1, 8)  # bound by traffic either way
+    assert not low_rank_pays((15, 15), 7, 8)
