@@ -116,7 +116,8 @@ class Adopted:
         if self.library == "numba":
             from numba import cuda
 
-            return adopt("out", cuda.device_array(shape, dtype))
+            with cuda.gpus[self.view.device]:
+                return adopt("out", cuda.device_array(shape, dtype, stream=self.original.stream))
         import cupy
 
         return adopt("out", cupy.empty(shape, dtype))
@@ -203,6 +204,8 @@ def _device_view(x: Any, device: int) -> DeviceView:
 
 def _device_of(x: Any) -> int:
     """Number of the device an array of the CUDA array interface lives on (the interface itself does not say)."""
+    if hasattr(x, "gpu_data"):  # Numba's
+        return int(x.gpu_data.context.device.id)
     device = getattr(getattr(x, "device", None), "id", None)
     if device is None and hasattr(x, "__dlpack_device__"):
         device = x.__dlpack_device__()[1]

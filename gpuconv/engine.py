@@ -10,6 +10,7 @@ from gpuconv import backends
 from gpuconv.arrays import Adopted, Operands, View, insert_axis
 from gpuconv.dtypes import is_integer
 from gpuconv.facts import Facts
+from gpuconv.folding import fold, fold_out
 from gpuconv.problem import Ints, Problem
 from gpuconv.separability import separate
 
@@ -33,14 +34,17 @@ class Call:
 
 def execute(call: Call) -> Any:
     """Compute a call and return the result as an array of x's library (or its `out`)."""
-    problem = call.problem
+    shape = tuple(call.problem.out_shape[axis] for axis in call.out_order)
+    given = None if call.out is None else call.out.view
+    folded = fold(call.problem, call.operands, call.out_order, given)
+    problem, operands = folded[:2] if folded else (call.problem, call.operands)
     backend, plan = backends.select(problem, facts_of(call), call.backend)
-    shape = tuple(problem.out_shape[axis] for axis in call.out_order)
     target = call.x.empty(shape, problem.out_dtype) if call.out is None else call.out
+    out = (
+        fold_out(problem, target.view) if folded else _engine_order(target.view, call.out_order, len(problem.out_shape))
+    )
     if 0 not in shape:
-        backend.run(
-            plan, call.operands, _engine_order(target.view, call.out_order, len(problem.out_shape)), call.x.stream
-        )
+        backend.run(plan, operands, out, call.x.stream)
     return call.x.deliver(target) if call.out is None else target.original
 
 

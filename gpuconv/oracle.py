@@ -34,7 +34,7 @@ def compute(
                 offset = 0 if bias is None else bias[c].astype(exact)
                 at: Any = (..., c, *y)
                 result[at] = products.sum(axis=axes) + offset
-                magnitude[at] = np.abs(products).sum(axis=axes) + np.abs(offset)
+                magnitude[at] = np.abs(products).sum(axis=axes) + abs(offset)
     return result, magnitude
 
 

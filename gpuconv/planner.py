@@ -8,7 +8,7 @@ import numpy as np
 
 from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.facts import Facts
-from gpuconv.launches import LaunchPlan, cuda, numba_cuda
+from gpuconv.launches import LaunchPlan, cpu, cuda, numba_cuda
 from gpuconv.problem import DType, Problem
 
 LaunchPlanner = Callable[[Problem, Facts], LaunchPlan | str]
@@ -71,8 +71,9 @@ def make_plan(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     """Return the plan of `backend`, or the sentence why it has none."""
     sums = accumulator(problem, facts)
     if backend not in LAUNCHERS:
-        algorithm = "separable" if facts.separable else "direct"
-        return Plan(problem, backend, algorithm, sums, (), error_bound(problem, facts.separable, facts.residual), ())
+        passes = facts.separable and (backend != "cpu" or cpu.takes_passes(problem))
+        bound = error_bound(problem, passes, facts.residual)
+        return Plan(problem, backend, "separable" if passes else "direct", sums, (), bound, ())
     refusals: list[str] = []
     for launcher in LAUNCHERS[backend]:
         launch = launcher(problem, facts)

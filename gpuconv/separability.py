@@ -127,7 +127,7 @@ def _holds(factors: Factors, weights: np.ndarray, compute: DType) -> bool:
     arrays = [np.abs(array) for array in (factors.column, factors.row, weights.astype(factors.row.dtype))]
     in_column, in_row, in_weights = map(np.count_nonzero, arrays)
     smallest = min(float(np.min(array[array > 0])) for array in arrays)
-    return in_column * in_row == in_weights and smallest >= np.finfo(compute).tiny
+    return bool(in_column * in_row == in_weights and smallest >= np.finfo(compute).tiny)
 
 
 def _normwise(problem: Problem) -> float:

@@ -40,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_small(
     const int n = place.n, tile_y = place.y * TILE_H, tile_x = place.x * TILE_W;
     const int tx = threadIdx.x, ty = threadIdx.y;
 
-    stage<SHARED_H, SHARED_W, SHARED_W>(
+    stage<SHARED_H, SHARED_H, SHARED_W, SHARED_W>(
         tile[0], image, {height, width, fill}, n, SHARED_H, tile_y - pad_h, tile_x - pad_w - OFFSET);
     __syncthreads();
 

@@ -100,6 +100,8 @@ def _wrapped(scalar, cast):
     @cuda.jit(device=True)
     def wrap(value):
         magnitude = np.uint64(math.fmod(abs(value), modulus))
-        return cast(~magnitude + np.uint64(1)) if value < scalar(0) else cast(magnitude)
+        if value > scalar(0) or magnitude == np.uint64(0):
+            return cast(magnitude)
+        return cast(~magnitude + np.uint64(1))
 
     return wrap

@@ -70,7 +70,7 @@ struct RowStream {
             for (int i = 0; i < STAGE; ++i, row += width) {
                 const image_vector* source = reinterpret_cast<const image_vector*>(row);
                 copy_raw(target + i * PITCH + threadIdx.x, source);
-                if (threadIdx.x < APRON) copy_raw(target + i * PITCH + threadIdx.x + THREADS, source + THREADS);
+                if (static_cast<int>(threadIdx.x) < APRON) copy_raw(target + i * PITCH + threadIdx.x + THREADS, source + THREADS);
             }
         } else {
             #pragma unroll 1

@@ -4,9 +4,9 @@
 //   out[n, y, x] = sum over r of column[r] * (sum over s of row[s] * image[n, y - pad_h + r, x - pad_w + s])
 //
 //   image    (images, height, width), C order
-//   factors  column (FILTER_H taps), then row (FILTER_W taps), by value: they lie in the constant bank
+//   factors  column (FILTER_H taps), then row (FILTER_W taps, unless it is 1), by value: they lie in the constant bank
 //   out      (images, out_h, out_w), C order
-// Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W, TAPS = FILTER_H + FILTER_W; THREADS, STAGE, OFFSET
+// Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W (1: without a row), TAPS (of both); THREADS, STAGE, OFFSET
 //          (row_stream.cuh); BOUNDARY, ROUNDING, SATURATE.
 // Launch:  THREADS threads; a strip of strip_h rows of 16 / sizeof(acc_t) outputs a thread; the strips of all images, row
 //          by row, along grid x.
@@ -30,6 +30,10 @@ __device__ __forceinline__ void filter_row(acc_t (&values)[VECTOR], const vector
     #pragma unroll
     for (int v = 0; v <= APRON; ++v) {
         const vector_t part = load_shared(tile + v);
+        if constexpr (FILTER_W == 1) {
+            for (int c = 0; c < VECTOR; ++c) values[c] = part.at[c];
+            return;
+        }
         #pragma unroll
         for (int i = 0; i < VECTOR; ++i)
             #pragma unroll

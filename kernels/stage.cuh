@@ -10,21 +10,16 @@ struct Images {
     acc_t fill;
 };
 
-// Whether a thread has something to do in a pass of `threads` over `count` things; known for all passes but the last.
-__device__ __forceinline__ bool has_one(int thread, int pass, int threads, int count) {
-    return (pass + 1) * threads <= count || thread + pass * threads < count;
-}
-
-// A rectangle inside the image whose rows begin at aligned addresses: 16 bytes of acc_t a copy, no tests.
-template <int HEIGHT, int VECTORS, int PITCH>
+// A rectangle inside the image whose rows begin at aligned addresses: 16 bytes of acc_t a copy, no tests but of its size.
+template <int LEAST, int MOST, int VECTORS, int PITCH>
 __device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int width, int top, int left) {
     static_assert(VECTORS <= 2 * BLOCK_W);
     const int tx = threadIdx.x, ty = threadIdx.y;
-    const bool first = has_one(tx, 0, BLOCK_W, VECTORS), second = has_one(tx, 1, BLOCK_W, VECTORS);
+    const bool first = VECTORS >= BLOCK_W || tx < VECTORS, second = tx + BLOCK_W < VECTORS;
     const image_t* source = image + (static_cast<long long>(top + ty) * width + (left + tx * VECTOR));
     #pragma unroll
-    for (int i = 0; i < ceil_div(HEIGHT, BLOCK_H); ++i) {
-        const bool row = has_one(ty, i, BLOCK_H, rows);
+    for (int i = 0; i < ceil_div(MOST, BLOCK_H); ++i) {
+        const bool row = (i + 1) * BLOCK_H <= LEAST || ty + i * BLOCK_H < rows;
         const auto* vectors = reinterpret_cast<const Vector<image_t, VECTOR>*>(source);
         copy_if<0>(row & first, tile + ty * PITCH + tx, i * BLOCK_H * PITCH, vectors);
         if (VECTORS > BLOCK_W) copy_if<BLOCK_W>(row & second, tile + ty * PITCH + tx, i * BLOCK_H * PITCH, vectors);
@@ -49,7 +44,7 @@ __device__ __forceinline__ void stage_anywhere(
         const image_t* source = image + static_cast<long long>(n * images.height + row) * images.width;
         #pragma unroll
         for (int j = 0; j < PASSES; ++j) {
-            const bool wanted = has_one(tx, j, BLOCK_W, WIDTH), outside = row < 0 || columns[j] < 0;
+            const bool wanted = (j + 1) * BLOCK_W <= WIDTH || tx + j * BLOCK_W < WIDTH, outside = row < 0 || columns[j] < 0;
             const int index = y * PITCH * VECTOR + j * BLOCK_W;
             if (wanted && outside) values[index].at[0] = images.fill;
             copy_if<0>(wanted && !outside, values, index, reinterpret_cast<const Vector<image_t, 1>*>(source + columns[j]));
@@ -57,15 +52,15 @@ __device__ __forceinline__ void stage_anywhere(
     }
 }
 
-// `rows` of at most HEIGHT rows of image n, from (top, left) on; a row of the tile is PITCH vectors, VECTORS of them are
+// LEAST <= rows <= MOST rows of image n, from (top, left) on; a row of the tile is PITCH vectors, VECTORS of them are
 // filled. To be followed by a barrier.
-template <int HEIGHT, int VECTORS, int PITCH>
+template <int LEAST, int MOST, int VECTORS, int PITCH>
 __device__ __forceinline__ void stage(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
     const bool inside = top >= 0 && left >= 0 && top + rows <= images.height && left + VECTORS * VECTOR <= images.width;
     if (inside && left % VECTOR == 0 && has_aligned_rows(image, images.width))
-        stage_inside<HEIGHT, VECTORS, PITCH>(tile, image, rows, images.width, n * images.height + top, left);
+        stage_inside<LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, n * images.height + top, left);
     else stage_anywhere<VECTORS, PITCH>(tile, image, images, n, rows, top, left);
     copies_arrive();
 }

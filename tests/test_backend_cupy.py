@@ -1,19 +1,16 @@
 """The CuPy backend's own code, through the stand-in cupy: probe, arrays, streams, compilation, memory."""
 
 import logging
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv import backends
 from gpuconv.arrays import DeviceView, adopt
 from gpuconv.backends import cupy as backend
 from gpuconv.core import filter_call
 from gpuconv.engine import execute
-from gpuconv.facts import DeviceLimits
 from gpuconv.launches.cuda_defaults import default_specializations
 from gpuconv.options import Options
 
@@ -37,75 +34,6 @@ def convolve(x, weights=W, **options):
 def assert_right(result, expected=EXPECTED):
     host = result.get() if isinstance(result, cupy.ndarray) else result
     np.testing.assert_allclose(host, expected, rtol=0, atol=ATOL)
-
-
-# ------------------------------------------------------------------------------------------ the probe
-
-
-def test_available():
-    assert backend.unavailable() is None
-    assert backend.describe().startswith("stand-in device, compute capability 8.0, driver for CUDA 13.2, CuPy ")
-    limits = backend.limits()
-    assert limits == DeviceLimits("stand-in device", (8, 0), 48 * 1024, 1024, 4096, limits.multiprocessors)
-
-
-@pytest.mark.parametrize(
-    ("failure", "sentence"),
-    [
-        ("insufficient_driver", "there is no NVIDIA driver"),
-        ("no_device", "there is no CUDA device"),
-        ("no_context", "the CUDA device does not work"),
-        ("out_of_memory", "the CUDA device has no free memory"),
-    ],
-)
-def test_what_is_missing(monkeypatch, failure, sentence):
-    monkeypatch.setenv("GPUCONV_STANDIN_FAILURE", failure)
-    assert sentence in backend.unavailable()
-    assert any(hint in backend.unavailable() for hint in ("nvidia-smi", "end a program"))
-
-
-def test_driver_too_old(monkeypatch):
-    monkeypatch.setenv("GPUCONV_STANDIN_FAILURE", "insufficient_driver")
-    monkeypatch.setattr(cupy.cuda.runtime, "driverGetVersion", lambda: 12040)
-    assert backend.unavailable().startswith("the NVIDIA driver is too old for this CuPy (CUDA 12.4")
-    assert "gpuconv[cuda12]" in backend.unavailable()
-
-
-def test_compiler_missing(monkeypatch):
-    def missing():
-        raise RuntimeError("libnvrtc.so.13 not found")
-
-    monkeypatch.setattr(cupy.cuda.nvrtc, "getVersion", missing)
-    assert "NVRTC cannot be loaded (libnvrtc.so.13 not found): pip install 'gpuconv[cuda13]'" in backend.unavailable()
-
-
-def test_cupy_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    assert backend.unavailable().startswith("CuPy is not installed: pip install 'gpuconv[cuda13]'")
-
-
-def test_auto_goes_on_without_a_device(monkeypatch):
-    monkeypatch.setenv("GPUCONV_STANDIN_FAILURE", "no_device")
-    backends.reason_unavailable.cache_clear()
-    try:
-        assert_right(gpuconv.convolve(X, W, boundary="mirror"))
-        with pytest.raises(gpuconv.BackendUnavailableError, match="there is no CUDA device"):
-            convolve(X)
-    finally:
-        backends.reason_unavailable.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: convolve(X, W[None]), "one or two spatial axes; got 3"),
-        (lambda: convolve(X.astype("complex64")), "real numbers; got complex64"),
-        (lambda: convolve(X, out_dtype="uint8", overflow="raise"), "overflow='raise' needs"),
-    ],
-)
-def test_refusals(call, sentence):
-    with pytest.raises(gpuconv.UnsupportedProblemError, match=sentence):
-        call()
 
 
 # ------------------------------------------------------------------------------------------ arrays in and out

@@ -15,7 +15,7 @@ from gpuconv.options import Options
 from gpuconv.planner import Plan, error_bound
 from gpuconv.separability import factorize, low_rank, low_rank_pays
 
-GAUSSIAN = np.exp(-np.linspace(-2, 2, 7) ** 2)
+GAUSSIAN = np.exp(-(np.linspace(-2, 2, 7) ** 2))
 SOBEL = np.multiply.outer([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1])
 DISC = np.hypot(*np.mgrid[-3:4, -3:4]) < 2.5
 
@@ -83,7 +83,7 @@ def test_a_tap_of_the_smallest_kind_counts():
     weights = np.multiply.outer(GAUSSIAN, GAUSSIAN)
     weights[0, 0] = 0
     assert algorithm(weights) == "direct"
-    weights = np.multiply.outer(np.exp(-np.linspace(-5, 5, 7) ** 2), GAUSSIAN)  # taps down to 1e-13 of the largest
+    weights = np.multiply.outer(np.exp(-(np.linspace(-5, 5, 7) ** 2)), GAUSSIAN)  # taps down to 1e-13 of the largest
     assert algorithm(weights) == "separable"
     weights[0] = -weights[0]
     assert algorithm(weights) == "separable"

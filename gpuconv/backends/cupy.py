@@ -32,6 +32,7 @@ NUMPY_TYPES = {
     "double": "float64",
 }
 
+NULL = np.uint64(0)  # a pointer to nothing
 LEGACY_STREAM = 1  # what the CUDA array interface calls stream 0
 
 logger = logging.getLogger("gpuconv")
@@ -84,9 +85,11 @@ def _value(argument: Argument, launch: LaunchPlan, operands: Operands, arrays: d
     if argument.kind == "factors":
         return _struct(np.concatenate(operands.factors), dtype, launch.specialization.constant("TAPS"))
     if argument.kind == "bias":
-        return None if operands.bias is None else _contiguous(operands.bias, dtype)
+        return NULL if operands.bias is None else _contiguous(operands.bias, dtype)
     weights = operands.full_weights()
-    return _struct(weights.ravel(), dtype, weights.size) if argument.by_value else _contiguous(weights, dtype)
+    if not argument.by_value:
+        return _contiguous(weights, dtype)
+    return _struct(weights.ravel(), dtype, dict(launch.specialization.constants).get("CAPACITY", weights.size))
 
 
 def _struct(values: np.ndarray, dtype: DType, capacity: int) -> np.ndarray:

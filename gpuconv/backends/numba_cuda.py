@@ -4,7 +4,7 @@ Arrays on the device are used where they lie, with the strides they have; host a
 """
 
 import functools
-import importlib.util
+import importlib
 import logging
 import math
 import sys
@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -160,9 +160,9 @@ def _device_code(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "gpuconv.kernels":
             raise
-    package = ModuleSpec("gpuconv.kernels", None, is_package=True)
-    package.submodule_search_locations = [str(kernel_folder())]
-    sys.modules["gpuconv.kernels"] = importlib.util.module_from_spec(package)
+    package = spec_from_file_location("gpuconv.kernels", f"{kernel_folder()}/__init__.py")
+    assert package is not None
+    sys.modules["gpuconv.kernels"] = module_from_spec(package)
     return importlib.import_module(f"gpuconv.kernels.{name}")
 
 

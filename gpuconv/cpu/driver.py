@@ -112,10 +112,10 @@ class Driver:
             with e.when(row < 0):
                 self._fill(part, work.stride_w * work.part_bytes, fill)
             with e.when(row >= 0):
-                self._load_pixels(part, work.source + row * work.image_row + plane * work.image_plane, fill)
+                self._load_pixels(part + work.lead, work.source + row * work.image_row + plane * work.image_plane, fill)
         if self.line:
             e.store(slot, work.outs)
-            e.store(target, work.rows)
+            e.store(target + work.lead, work.rows)
             line = SimpleNamespace(**vars(work) | {name: getattr(work, f"line_{name}") for name in LINE})
             self._tiles(self.line, line, e.number(FOREVER))
 
@@ -138,8 +138,7 @@ class Driver:
         """Load one row of one plane, phase by phase."""
         e, work = self.e, self.work
         pixel = work.inner * self.lanes.size
-        left = e.least(e.most(work.inside_w0 - work.first, 0), work.columns)
-        right = e.least(e.most(work.inside_w1 - work.first, 0), work.columns)
+        left, right = work.left, work.right
         for start, stop in ((e.number(0), left), (right, work.columns)):
             with e.loop(start, stop) as i:
                 self._load_outside(part + i % work.stride_w * work.part_bytes + i // work.stride_w * pixel, row, i, fill)
@@ -162,8 +161,9 @@ class Driver:
         """Point the tables at the slots of window rows `start` ... and at the output rows y ...; spare ones anywhere."""
         e, work = self.e, self.work
         slot = e.variable(start % work.slots)
+        ring = work.ring if self.line else work.ring + work.lead
         with e.loop(0, work.span) as i:
-            e.store(work.ring + slot.value * work.slot_bytes, work.rows + i * 8)
+            e.store(ring + slot.value * work.slot_bytes, work.rows + i * 8)
             following = e.select((slot.value + 1).equals(work.slots), 0, slot.value + 1)
             slot.value = e.select(start + i + 1 < stop, following, slot.value)
         for o in range(self.tile.rows):

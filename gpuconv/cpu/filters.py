@@ -34,7 +34,10 @@ def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
     fused = storable(*codes, problem.rounding, problem.overflow, host().half)
     in_place = not np.may_share_memory(image, out) and (fused or problem.overflow != "raise")
     target = out if in_place else np.empty(out.shape, out.dtype)
-    for part, values in [(problem, target)] if fused else _strips(problem, target, plan.accumulator):
+    real = target
+    if out.dtype.kind == "c" and plan.accumulator.kind != "c":
+        target.imag[...], real = 0, target.real
+    for part, values in [(problem, real)] if fused else _strips(problem, real, plan.accumulator):
         if factors:
             _separable(part, image, factors, values)
         elif plan.accumulator.kind == "c":
@@ -135,11 +138,9 @@ def _job(
 
 
 def _point_line(job: Job, found: Recipe, weights: np.ndarray, prefix: str) -> None:
-    """The taps of a filter along rows; those that follow one another in groups."""
-    arrays = {"weights": np.ascontiguousarray(weights), "tap_columns": found.columns}
-    job.point(**{prefix + name: array for name, array in arrays.items()})
-    grouped = weights.size // found.group * found.group if found.group else 0
-    job.set(**{f"{prefix}taps": weights.size, f"{prefix}grouped": grouped})
+    """The taps of a filter along rows."""
+    job.point(**{f"{prefix}weights": np.ascontiguousarray(weights), f"{prefix}tap_columns": found.columns})
+    job.set(**{f"{prefix}taps": weights.size, f"{prefix}paired": int(found.neighbours)})
 
 
 def _point_list(job: Job, found: Recipe, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:

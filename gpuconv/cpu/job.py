@@ -22,10 +22,10 @@ FIELDS = (
     *("rows", "outs", "stage", "line", "ring"),  # offsets in the scratch memory
     *("span", "slots", "slot_bytes", "part_bytes", "stage_bytes"),
     *("weights", "weights_row", "filter_h", "filter_w"),
-    *("taps", "tap_rows", "tap_columns", "grouped"),  # list of taps: bytes in the table of rows, bytes in a slot
-    *("line_weights", "line_taps", "line_tap_columns", "line_grouped"),  # the same of the filter along rows
+    *("taps", "tap_rows", "tap_columns", "paired"),  # list of taps: bytes in the table of rows, bytes in a slot
+    *("line_weights", "line_taps", "line_tap_columns", "line_paired"),  # the same of the filter along rows
 )
-LINE = ("weights", "taps", "tap_columns", "grouped")  # what a Line reads
+LINE = ("weights", "taps", "tap_columns", "paired")  # what a Line reads
 INDEX = {name: len(COUNTERS) + i for i, name in enumerate(FIELDS)}
 ALIGNMENT = 64
 
@@ -120,7 +120,7 @@ def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -
     if threads > 1:
         down = min(job["groups"], -(-4 * threads // (lay.images * across)))
     width = -(-columns.out_extent // across)
-    samples = -(-((width - 1) * columns.stride + columns.reach + 1) // columns.stride) * inner.extent + shape.lanes
+    samples = -(-((width - 1) * columns.stride + columns.reach + 1) // columns.stride) * inner.extent + 2 * shape.lanes
     part = _odd(samples * shape.size)
     slot = part * columns.stride * job["planes"]
     stage = _odd((width * inner.extent + shape.lanes) * shape.size)

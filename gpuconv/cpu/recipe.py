@@ -15,7 +15,7 @@ from gpuconv.cpu.target import host
 from gpuconv.cpu.tiles import tile
 from gpuconv.problem import DType, Ints, Problem
 
-RING_BYTES = 192 * 1024  # of the second-level cache
+RING_BYTES = 384 * 1024  # of the second-level cache
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recipe:
     layout: Layout
     kind: str  # of the tile: "sliding", "taps" or "line"
     columns: np.ndarray  # for each tap of a row of weights, the bytes from the start of a slot to its first sample
-    group: int  # taps that a line adds together where they are neighbours, else 0
+    neighbours: bool  # whether these samples follow one another
 
 
 @functools.lru_cache(maxsize=256)
@@ -38,8 +38,8 @@ def recipe(problem: Problem, code: str, *, separable: bool, listed: bool, stride
     """
     lay = layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
     kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=separable, listed=listed)
-    size, kernel = int(code[1]), filter_kernel(code, kind, lay.rows.filter, separable)
-    shape = Shape(tile(host(), code, kind, 0).rows, host().lanes(size), size)
+    size, kernel = int(code[1]), filter_kernel(code, kind, lay.rows.filter, 1 if separable else lay.columns.filter, separable)
+    shape = Shape(tile(host(), code, kind).rows, host().lanes(size), size)
     image, out = component(problem.image_dtype), component(problem.out_dtype)
     job = geometry(problem, lay, shape, 2 if problem.image_dtype.kind == "c" else 1)
     divide(job, lay, shape, threads, RING_BYTES)
@@ -55,7 +55,7 @@ def recipe(problem: Problem, code: str, *, separable: bool, listed: bool, stride
         layout=lay,
         kind=kind,
         columns=phase * job["part_bytes"] + position * lay.inner.extent * size,
-        group=32 if neighbours else 0,
+        neighbours=neighbours,
     )
 
 

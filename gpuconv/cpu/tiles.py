@@ -90,43 +90,51 @@ class Taps:
 class Line:
     """A filter along one row, a list of taps with the column that each reads.
 
-    Taps that lie one vector apart read the same vectors, so groups of `group` x lanes taps load each vector once. The
-    first `grouped` taps must follow one another on neighbouring samples.
+    Two taps that lie one vector apart read the same vectors but one, so such pairs go together: where `work.paired` is
+    1 (not 0), which says that the taps follow one another on neighbouring samples.
     """
 
     vectors: tuple[int, ...]
-    group: int
     rows: int = 1
 
     def write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
-        """Add the groups, then the rest."""
+        """Add the pairs, then the rest."""
         (sums,) = _sums(e, lanes, 1, vectors)
         source = e.integer(work.rows) + x
-        with e.loop(0, work.grouped, self.group * lanes.count) as first, e.loop(first, first + lanes.count) as s:
-            self._add_group(e, lanes, sums, source + s * lanes.size, work.weights + s * lanes.size)
-        with e.loop(work.grouped, work.taps) as s:
-            weight = e.broadcast(lanes, work.weights + s * lanes.size)
-            _add(e, sums, _samples(e, lanes, source + e.integer(work.tap_columns + s * 8), vectors), weight)
+        first = e.variable(0)
+
+        def alone(start: Value, stop: Value) -> None:
+            with e.loop(start, stop) as s:
+                weight = e.broadcast(lanes, work.weights + s * lanes.size)
+                _add(e, sums, _samples(e, lanes, source + e.integer(work.tap_columns + s * 8), vectors), weight)
+
+        with e.repeat(lambda: (work.taps - first.value) * work.paired > lanes.count):
+            start = first.value
+            paired = start + e.least(work.taps - start - lanes.count, lanes.count)
+            with e.loop(start, paired) as s:
+                self._pair(e, lanes, sums, source + s * lanes.size, work.weights + s * lanes.size)
+            alone(paired, start + lanes.count)
+            first.value = paired + lanes.count
+        alone(first.value, work.taps)
         _write_sums(e, lanes, [sums], work.outs, x)
 
-    def _add_group(self, e: Emitter, lanes: Lanes, sums: list[Variable], source: Value, weights: Value) -> None:
-        """Add taps s, s + lanes, s + 2 lanes ..."""
-        weight = [e.broadcast(lanes, weights + g * lanes.bytes) for g in range(self.group)]
-        for u in range(len(sums) + self.group - 1):
-            sample = e.load(lanes.type, source + u * lanes.bytes)
-            for g in range(max(0, u - len(sums) + 1), min(self.group, u + 1)):
-                sums[u - g].value = e.muladd(sample, weight[g], sums[u - g].value)
+    def _pair(self, e: Emitter, lanes: Lanes, sums: list[Variable], source: Value, weights: Value) -> None:
+        """Add the tap at `weights` and the one a vector after it."""
+        near, far = (e.broadcast(lanes, weights + offset) for offset in (0, lanes.bytes))
+        samples = _samples(e, lanes, source, len(sums) + 1)
+        _add(e, sums, samples[:-1], near)
+        _add(e, sums, samples[1:], far)
 
 
 def tile(target: Target, code: str, kind: str, filter_h: int = 0, filter_w: int = 0) -> Tile:
     """Return the tile "sliding", "taps" or "line" in the shape that fills the registers.
 
-    The sums take most of them; the rest hold one row of samples, or the weights of a group, and one operand.
+    The sums take most of them; the rest hold one row of samples, or two weights, and one operand.
     """
     many = target.registers >= 32
     rows, vectors = (6, (4, 1)) if many else (4, (3, 1))
     if kind == "line":
-        return Line((12, 4, 1) if many else (8, 2, 1), 32 // target.lanes(int(code[1])))
+        return Line((12, 4, 1))
     return Sliding(rows, vectors, filter_h, filter_w) if kind == "sliding" else Taps(rows, vectors)
 
 

@@ -9,9 +9,12 @@ from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
+from gpuconv.launches.cuda_separable import columns_stream, separable_stream
 from gpuconv.problem import Problem
 
 LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (
+    separable_stream,
+    columns_stream,
     conv2d_separable,
     conv2d_tiled,
     conv1d,

@@ -39,7 +39,7 @@ def specialize(kernel: str, problem: Problem, facts: Facts, **constants: int) ->
         "BOUNDARY": get_args(Boundary).index(problem.boundary) if padded else 0,
         "ROUNDING": get_args(Rounding).index(problem.rounding) if rounded else 0,
         "SATURATE": int(saturated),
-        "SKIP_ZERO_TAPS": int(problem.skip_zero_taps and facts.zero_taps and not facts.separable),
+        "SKIP_ZERO_TAPS": int(problem.skip_zero_taps and facts.zero_taps),
     }
     names = tuple((name, C_TYPES[dtype.name]) for name, dtype in types.items())
     return Specialization(kernel, names, tuple(constants.items()))

@@ -9,9 +9,10 @@ from gpuconv.launches.cuda_common import INT_LIMIT, array, fill, ints, parameter
 from gpuconv.problem import DType, Problem, same_pad
 
 SMALL_SIZES = (3, 5, 7, 9, 11)  # of the square filters that conv2d_small is compiled for
+CHUNK = 32  # columns of a filter that conv2d_large unrolls
 GRID_Y = 65535
-RESIDENT = 2  # blocks at a time on a multiprocessor, at least
-FIXED = 100  # instructions of a thread that are neither multiply-adds nor loads of windows
+FIXED, LOOP = 150, 5  # other instructions of a thread: once, and for each row of a filter
+STREAMING, SQUARE = (1, 32), (8, 4)  # how the threads of a warp lie, (down, across)
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,35 @@ class Tile:
     block_w: int
     down: int
     across: int
+    lanes: tuple[int, int] = STREAMING
 
     @property
     def outputs(self) -> tuple[int, int]:
         """Outputs of a block, (rows, columns)."""
-        return self.block_h * self.down, self.block_w * self.across
+        down, across = self.lanes
+        return self.block_h * down * self.down, self.block_w * across // 32 * self.across
 
     def count(self, out_h: int, out_w: int) -> tuple[int, int]:
         """Tiles of one image, (down, across)."""
         rows, columns = self.outputs
         return ceil_div(out_h, rows), ceil_div(out_w, columns)
 
-    def cost(self, problem: Problem, device: DeviceLimits) -> float:
-        """Instructions that a multiprocessor issues one after another for a problem, about."""
-        filter_h, filter_w = problem.filter
+    def cost(self, problem: Problem, device: DeviceLimits) -> int:
+        """Instructions that a multiprocessor issues one after another for a problem, about.
+
+        Half a block more than its share, for the time before the first block's samples have come.
+        """
         down, across = self.count(*problem.out_extent)
-        rounds = ceil_div(down * across * problem.images, RESIDENT * device.multiprocessors)
-        loads = (self.down + filter_h - 1) * (1 + ceil_div(filter_w, self.across))
-        thread = self.down * self.across * filter_h * filter_w + loads + FIXED
-        return float(rounds * thread * self.block_h * self.block_w)
+        halves = 2 * ceil_div(down * across * problem.images, device.multiprocessors) + 1
+        return halves * self.block_h * self.block_w * (self.instructions(*problem.filter) + FIXED)
+
+    def instructions(self, filter_h: int, filter_w: int) -> int:
+        """Multiply-adds of a thread, and loads of 16 bytes: of windows and, if the filter's rows are a loop, of taps."""
+        sums, columns = self.down * self.across * filter_h * filter_w, min(filter_w, CHUNK)
+        if self.lanes == STREAMING:
+            return sums + (self.down + filter_h - 1) * (1 + ceil_div(columns, self.across))
+        windows, taps = ceil_div(4 * (self.across + columns), self.across), ceil_div(4 * columns, self.across)
+        return sums + filter_h * ceil_div(filter_w, columns) * (self.down * windows + taps + LOOP)
 
 
 def conv2d_small(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -76,6 +87,49 @@ def small_constants(filter_: int, tile: Tile) -> dict[str, int]:
     return sizes | {"OFFSET": -same_pad(filter_, 1) % tile.across}
 
 
+def conv2d_large(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """A filter of any size; by value where its weights are known on the host and fit the arguments of a launch."""
+    refusal = _not_here("conv2d_large", problem, facts)
+    if refusal:
+        return refusal
+    sums, device, (filter_h, filter_w) = accumulator(problem, facts), facts.device, problem.filter
+    fitting = large_tiles(filter_w, sums, device)
+    if not fitting:
+        return f"conv2d_large needs shared memory for 8 rows of a filter; a block has {device.shared_bytes} bytes"
+    tile, piece_h = min(fitting, key=lambda fit: fit[0].cost(problem, device))
+    by_value = facts.weights_place == "host" and parameter_bytes(filter_h * filter_w, sums) <= device.parameter_bytes
+    capacity = (device.parameter_bytes - parameter_bytes(0, sums)) // sums.itemsize if by_value else 0
+    constants = large_constants(filter_w, tile) | {"PIECE_H": piece_h, "CAPACITY": capacity}
+    specialization = specialize("conv2d_large", problem, facts, **constants)
+    pieces = ceil_div(filter_h, piece_h)
+    sizes = ints(filter_h=filter_h, filter_w=filter_w, piece_h=ceil_div(filter_h, pieces))
+    weights = array("weights", "weights", specialization, by_value=by_value)
+    return _launch(problem, specialization, tile, weights, *sizes)
+
+
+def large_tiles(filter_w: int, sums: DType, device: DeviceLimits) -> list[tuple[Tile, int]]:
+    """What conv2d_large can be launched with: the tile, and the rows of the filter whose samples fit beside it."""
+    vector, fitting = 16 // sums.itemsize, []
+    columns = min(filter_w, CHUNK)
+    for down in (4, 3, 2, 1):
+        tile = Tile(4, 32, down, 4 * vector, lanes=SQUARE)
+        offset = large_constants(filter_w, tile)["OFFSET"]
+        pitch = ceil_div(offset + tile.outputs[1] + columns - 1, vector) | 1
+        row = 16 * (pitch + ceil_div(columns, vector))  # of the tile and of the taps
+        rows = (device.shared_bytes - 16 * pitch * (tile.outputs[0] - 1)) // row
+        if rows >= 8:
+            fitting.append((tile, min(rows, 16)))
+    return fitting
+
+
+def large_constants(filter_w: int, tile: Tile) -> dict[str, int]:
+    """The sizes that conv2d_large is compiled for, beside the piece."""
+    wide = filter_w > CHUNK
+    sizes = {"BLOCK_H": tile.block_h, "BLOCK_W": tile.block_w, "ROWS": tile.down}
+    sizes |= {"CHUNK": CHUNK * wide, "REST": filter_w % CHUNK if wide else filter_w}
+    return sizes | {"OFFSET": -same_pad(filter_w, 1) % (tile.across // 4)}
+
+
 def _not_here(kernel: str, problem: Problem, facts: Facts) -> str | None:
     """Why a problem is not one dense 2D filter over single-channel images that the fast kernels take, or None."""
     if problem.rank != 2 or not problem.is_filter:
@@ -91,7 +145,9 @@ def _not_here(kernel: str, problem: Problem, facts: Facts) -> str | None:
     return too_long(kernel, problem)
 
 
-def _launch(problem: Problem, specialization: Specialization, tile: Tile, weights: Argument) -> LaunchPlan:
+def _launch(
+    problem: Problem, specialization: Specialization, tile: Tile, weights: Argument, *sizes: Argument
+) -> LaunchPlan:
     """A block for every tile of every image."""
     (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
     down, across = tile.count(out_h, out_w)
@@ -106,6 +162,7 @@ def _launch(problem: Problem, specialization: Specialization, tile: Tile, weight
             array("out", "out", specialization),
             *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
             *ints(images=problem.images, tiles_h=down),
+            *sizes,
             fill(problem, specialization),
         ),
     )

@@ -2,7 +2,7 @@
 
 from gpuconv.dtypes import accumulator
 from gpuconv.facts import DeviceLimits, Facts
-from gpuconv.launches import LaunchPlan, Specialization, ceil_div
+from gpuconv.launches import Argument, Kind, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
     array,
     fill,
@@ -13,7 +13,7 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
-from gpuconv.problem import DType, Problem
+from gpuconv.problem import DType, Ints, Problem
 
 SIZES = tuple(range(3, 32, 2))  # taps of a factor; each pair is compiled where it is used
 STAGE = 4  # rows
@@ -31,18 +31,32 @@ def separable_stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
         return f"separable_stream needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
     if not set(problem.filter) <= set(SIZES):
         return f"separable_stream is compiled for odd factors of {SIZES[0]} to {SIZES[-1]} taps; got {problem.filter}"
-    refusal = too_long("separable_stream", problem)
-    if refusal:
-        return refusal
-    return _stream(problem, facts)
+    return too_long("separable_stream", problem) or _stream(problem, facts, "factors")
 
 
-def _stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
+def columns_stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """A short filter along the first axis of images: the same walk, without the row."""
+    if problem.rank != 2 or not problem.is_filter or problem.filter[1] > 1 or any(_pads_along_rows(problem)):
+        return "columns_stream filters images along their columns"
+    if facts.weights_place == "device":
+        return "columns_stream takes its weights from the host, by value; these are on the device"
+    if max(problem.stride + problem.dilation) > 1 or (problem.skip_zero_taps and facts.zero_taps):
+        return "columns_stream needs stride and dilation 1, and takes every tap"
+    if not 2 <= problem.filter[0] <= SIZES[-1]:
+        return f"columns_stream is compiled for 2 to {SIZES[-1]} taps; got {problem.filter[0]}"
+    return too_long("columns_stream", problem) or _stream(problem, facts, "factors" if facts.separable else "weights")
+
+
+def _pads_along_rows(problem: Problem) -> Ints:
+    return problem.pad_before[1], problem.pad_after[1]
+
+
+def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
     sums, (filter_h, filter_w) = accumulator(problem, facts), problem.filter
     if parameter_bytes(filter_h + filter_w, sums) > facts.device.parameter_bytes:
         return f"separable_stream passes its factors by value, in {facts.device.parameter_bytes} bytes"
     columns = 16 // sums.itemsize
-    constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + filter_w}
+    constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + (filter_w if taps == "factors" else 0)}
     constants |= {
         "THREADS": THREADS,
         "BLOCKS": _blocks(filter_h, sums),
@@ -56,11 +70,12 @@ def _stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
     tiles_w = ceil_div(problem.out_extent[1], THREADS * columns)
     resident = _resident(facts.device, constants["BLOCKS"], shared_bytes)
     strip_h = _strip(problem, tiles_w * problem.images, resident)
-    return _launch(problem, specialization, shared_bytes, tiles_w, strip_h)
+    weights = array(taps, taps, specialization, by_value=True)
+    return _launch(problem, specialization, weights, shared_bytes, tiles_w, strip_h)
 
 
 def _launch(
-    problem: Problem, specialization: Specialization, shared_bytes: int, tiles_w: int, strip_h: int
+    problem: Problem, specialization: Specialization, weights: Argument, shared_bytes: int, tiles_w: int, strip_h: int
 ) -> LaunchPlan | str:
     (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
     strips = ceil_div(out_h, strip_h)
@@ -70,7 +85,7 @@ def _launch(
         (THREADS, 1, 1),
         shared_bytes,
         array("image", "image", specialization),
-        array("factors", "factors", specialization, by_value=True),
+        weights,
         array("out", "out", specialization),
         *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
         *ints(tiles_w=tiles_w, strips=strips, strip_h=strip_h),

@@ -1,7 +1,6 @@
 """Run one kernel on one call, whichever kernel the planner would take, and hold the result against the oracle."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -126,8 +125,3 @@ REPRESENTATIVE: dict[str, tuple[Launcher, Callable[[], Call]]] = {
         lambda: layer((2, 4, 9, 8), (6, 2, 3, 2), groups=2, stride=(2, 1), dilation=(1, 2), padding=1),
     ),
 }
-
-
-def with_weights(call: Call, weights: np.ndarray) -> Call:
-    """The same call with other weights."""
-    return replace(call, operands=replace(call.operands, weights=weights[None, None]))

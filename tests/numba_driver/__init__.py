@@ -1,9 +1,9 @@
-"""A stand-in CUDA driver: Numba compiles, allocates, copies and launches as on a GPU, the machine code runs in sassrun.
+"""A stand-in CUDA driver: Numba compiles, allocates, copies and launches as on GPUs, and sassrun runs the machine code.
 
-    numba_driver.install((8, 6))            # before Numba is imported; one device of that compute capability
+    numba_driver.install("sm_75", "sm_86")  # before Numba is imported: two devices of these architectures
     ...                                     # any Numba CUDA program
-    numba_driver.launches[-1]               # name, grid, block, stream, cubin, stats
-    numba_driver.leave(0)                   # ends the process: Numba's clean-up must not call into a Python that is gone
+    numba_driver.launches[-1]               # name, grid, block, stream, arch, cubin, stats
+    numba_driver.leave(0)                   # ends the process: at its end Numba calls into a Python that is gone
 
 Device memory is host memory, filled with bytes 0xFF when it is allocated (NaN in floats), so that an output that nobody
 wrote shows. sassrun's checks hold for every launch: bounds, races, uninitialised shared memory, divergent barriers. A
@@ -26,11 +26,12 @@ from .launching import launches
 __all__ = ["findings", "install", "launches", "leave"]
 
 _kept: list[object] = []  # what C code points to
+_addresses: dict[str, int] = {}
 
 
-def install(capability: tuple[int, int]) -> None:
-    """Put the stand-in where `libcuda.so.1` is looked for."""
-    calls.device.capability = capability
+def install(*architectures: str) -> None:
+    """Put the stand-in where `libcuda.so.1` is looked for, with a device of each architecture."""
+    calls.devices[:] = architectures
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "libcuda.so.1"
         source = str(Path(__file__).with_name("library.c"))
@@ -49,18 +50,13 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-_addresses: dict[str, int] = {}
-
-
 def _find(name: bytes) -> int | None:
     """Address of a driver call, or None for one that the stand-in does not have."""
     call = name.decode()
-    if call not in _addresses:
-        function = calls.CALLS.get(call)
-        if function is None:
-            return None
+    function = calls.CALLS.get(call)
+    if call not in _addresses and function is not None:
         arguments = [ctypes.c_uint64] * len(inspect.signature(function).parameters)
         entry = ctypes.CFUNCTYPE(ctypes.c_int, *arguments)(function)
         _kept.append(entry)
         _addresses[call] = ctypes.cast(entry, ctypes.c_void_p).value or 0
-    return _addresses[call]
+    return _addresses.get(call)

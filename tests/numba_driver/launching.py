@@ -1,11 +1,12 @@
 """Cubins and their kernels: loaded as libraries, launched in sassrun."""
+# ruff: noqa: N802 - CUDA's names
 
 import ctypes
 import struct
 from dataclasses import dataclass
 from typing import Any
 
-from .calls import CALLS, SUCCESS, call, device, memory, put, sassrun
+from .calls import CALLS, SUCCESS, block_at, call, current_device, devices, int32, put, sassrun
 
 SHARED_BYTES = 1  # CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES
 
@@ -21,12 +22,13 @@ class Configuration(ctypes.Structure):
     )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Launch:
     name: str
     grid: tuple[int, ...]
     block: tuple[int, ...]
     stream: int
+    arch: str
     cubin: bytes
     stats: Any  # sassrun.Stats
 
@@ -35,12 +37,11 @@ launches: list[Launch] = []
 libraries: dict[int, bytes] = {}
 kernels: dict[int, tuple[bytes, str]] = {}
 
-for name in ("cuLibraryUnload", "cuKernelSetAttribute"):
-    CALLS[name] = lambda _=0: SUCCESS
+CALLS["cuLibraryUnload"] = lambda library: SUCCESS
 
 
 @call
-def cuLibraryLoadData(library, code, *_: int):
+def cuLibraryLoadData(library, code, options, values, count, more_options, more_values, more_count):
     libraries[len(libraries) + 1] = _read_elf(code)
     put(library, len(libraries))
 
@@ -52,37 +53,39 @@ def cuLibraryGetKernel(kernel, library, name):
 
 
 @call
-def cuKernelGetAttribute(value, attribute, kernel, _):
+def cuKernelGetAttribute(value, attribute, kernel, device):
     cubin, name = kernels[kernel]
-    static = sassrun.Cubin(cubin).static(name)
-    put(value, static["shared_bytes"] if attribute & 0xFFFFFFFF == SHARED_BYTES else 0, ctypes.c_int)
+    shared = sassrun.Cubin(cubin).static(name)["shared_bytes"]
+    put(value, shared if int32(attribute) == SHARED_BYTES else 0, ctypes.c_int)
 
 
 @call
-def cuLaunchKernelEx(configuration, kernel, parameters, _):
+def cuLaunchKernelEx(configuration, kernel, parameters, extra):
     cubin, name = kernels[kernel]
     launch = Configuration.from_address(configuration)
     layout = sassrun.Cubin(cubin).parameters(name)[1]
     pointers = (ctypes.c_void_p * len(layout)).from_address(parameters)
     arguments = [_argument(ctypes.string_at(at, size)) for at, (_, size) in zip(pointers, layout, strict=True)]
-    grid, block = tuple(launch.grid), tuple(launch.block)
-    arch = "sm_{}{}".format(*device.capability)
+    grid, block, arch = tuple(launch.grid), tuple(launch.block), devices[current_device()]
     stats = sassrun.run(cubin, name, grid, block, arguments, launch.shared_bytes, arch)
-    launches.append(Launch(name, grid, block, launch.stream or 0, cubin, stats))
+    launches.append(Launch(name, grid, block, launch.stream or 0, arch, cubin, stats))
 
 
 def _argument(raw: bytes) -> Any:
     """A kernel's argument as sassrun takes it: what holds an address of device memory is a pointer."""
-    if len(raw) == 8:
-        address = int.from_bytes(raw, "little")
-        for base, block in memory.items():
-            if base <= address < base + block.nbytes:
-                return sassrun.At(block, address - base)
-    return raw
+    address = int.from_bytes(raw, "little")
+    found = block_at(address) if len(raw) == 8 else None
+    if found is None:
+        return raw
+    base, block = found
+    if block.device != current_device():
+        raise ValueError(f"memory of device {block.device} is used on device {current_device()}")
+    return sassrun.At(block.data, address - base)
 
 
 def _read_elf(address: int) -> bytes:
     """The bytes of a cubin in memory; its header says where its tables end."""
     header = struct.unpack("<16sHHIQQQIHHHHHH", ctypes.string_at(address, 64))
-    programs, sections, program_size, program_count, section_size, section_count = *header[5:7], *header[9:13]
-    return ctypes.string_at(address, max(programs + program_size * program_count, sections + section_size * section_count))
+    segments, sections, segment_bytes, segment_count, section_bytes, section_count = *header[5:7], *header[9:13]
+    end = max(segments + segment_bytes * segment_count, sections + section_bytes * section_count)
+    return ctypes.string_at(address, end)

@@ -1,0 +1,88 @@
+"""Which kernels a problem takes, and compiling those that most problems take before they are needed."""
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+
+from gpuconv.cpu import jit
+from gpuconv.cpu.driver import LARGEST_COMPILED, filter_kernel
+from gpuconv.cpu.jit import Kernel
+from gpuconv.cpu.recipe import component, tile_kind
+from gpuconv.cpu.rows import load_kernel, storable, store_kernel
+from gpuconv.cpu.target import host
+from gpuconv.problem import DType, Problem
+
+IMAGES = {  # accumulators, and the images that they serve
+    "f4": ("f4", "f2", "u1", "i1", "u2", "i2"),
+    "f8": ("f8", "f4", "u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"),
+    "i4": ("u1", "i1", "u2", "i2", "i4"),
+    "i8": ("u1", "i1", "u2", "i2", "i4", "u4", "i8"),
+}
+OUTS = {
+    "f4": ("f4", "f2", "u1", "i1", "u2", "i2"),
+    "f8": ("f8", "f4", "u1", "i1", "u2", "i2"),
+    "i4": ("i8", "u8", "u1", "i1", "u2", "i2", "i4"),
+    "i8": ("i8", "u1", "i1", "u2", "i2", "i4"),
+}
+
+
+@functools.lru_cache(maxsize=256)
+def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kernel, ...]:
+    """Return the kernels of a filter whose arrays are contiguous."""
+    code, out = component(accumulator), component(problem.out_dtype)
+    height, width = (1, *problem.filter)[-2:]
+    stride, dilation = (1, *problem.stride)[-2], (1, *problem.dilation)[-2]
+    kind = tile_kind(height, stride, dilation, separable=separable, listed=accumulator.kind == "c")
+    found = [filter_kernel(code, kind, height, 1 if separable else width, separable)]
+    found.append(load_kernel(component(problem.image_dtype), code))
+    if out != code and storable(code, out, problem.rounding, problem.overflow, host().half):
+        found.append(store_kernel(code, out, problem.rounding, problem.overflow))
+    return tuple(found)
+
+
+def default_kernels() -> Iterator[Kernel]:
+    """Yield the kernels of every usual dtype and of every size of filter."""
+    heights = (0, *range(1, LARGEST_COMPILED + 1))
+    for code, images in IMAGES.items():
+        for height, width, line in itertools.product(heights, (0, 1), (False, True)):
+            if height != 1 and (width == 1 or not line):
+                yield filter_kernel(code, "sliding", height or LARGEST_COMPILED + 1, width, line)
+        yield from (filter_kernel(code, "taps", 0, 0, line) for line in (False, True))
+        yield filter_kernel(code, "line", 1, 0, False)
+        for image in images:
+            if image != "f2" or host().half:
+                yield load_kernel(image, code)
+        for out in OUTS[code]:
+            if storable(code, out, "half_even", "saturate", host().half):
+                yield store_kernel(code, out, "half_even", "saturate")
+
+
+def warmup(progress: Callable[[int, int], None] | None = None) -> int:
+    """Compile the kernels that most filters take, and keep them on disk.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Called with (kernels done, kernels in all) before the first and after each.
+
+    Returns
+    -------
+    int
+        How many had to be compiled.
+
+    Examples
+    --------
+    >>> from gpuconv.cpu.warm import warmup
+    >>> warmup()  # doctest: +SKIP
+    152
+    """
+    wanted = list(dict.fromkeys(default_kernels()))
+    missing = 0
+    for done, kernel in enumerate(wanted):
+        if progress:
+            progress(done, len(wanted))
+        missing += not jit.ready(kernel)
+        jit.address(kernel)
+    if progress:
+        progress(len(wanted), len(wanted))
+    return missing

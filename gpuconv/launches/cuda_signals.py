@@ -1,0 +1,62 @@
+"""Launches of the kernels for signals: one filter of any length along the last axis, or along the columns of images."""
+
+from dataclasses import replace
+
+from gpuconv.dtypes import accumulator
+from gpuconv.facts import Facts
+from gpuconv.launches import LaunchPlan, ceil_div
+from gpuconv.launches.cuda_common import array, fill, ints, launch, longs, specialize
+from gpuconv.problem import Problem
+
+THREADS, FEW_THREADS = 128, 32  # a block; where signals are short or few
+OUTPUT_BYTES = 64  # outputs of a thread
+PIECE_BYTES = 2048  # taps staged at a time
+
+
+def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """A filter along rows."""
+    signals = _rows(problem)
+    if signals is None:
+        return "conv1d_rows filters signals, or the rows of images, one channel at a time"
+    if max(problem.stride + problem.dilation) > 1:
+        return f"conv1d_rows needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
+    (taps,), (width,), (out_w,) = signals.filter, signals.extent, signals.out_extent
+    itemsize = accumulator(problem, facts).itemsize
+    outputs = OUTPUT_BYTES // itemsize
+    threads = _threads(signals, outputs, facts.device.multiprocessors)
+    blocks = ceil_div(out_w, threads * outputs)
+    piece = min(ceil_div(taps, outputs) * outputs, PIECE_BYTES // itemsize)
+    specialization = specialize("conv1d_rows", problem, facts, THREADS=threads, OUTPUTS=outputs)
+    return launch(
+        specialization,
+        blocks * signals.images,
+        (threads, 1, 1),
+        (piece + (threads * outputs + piece) * 5 // 4) * itemsize,
+        array("signal", "image", specialization),
+        array("weights", "weights", specialization),
+        array("out", "out", specialization),
+        *longs(width=width, out_w=out_w, taps=taps, pad=signals.pad_before[0], blocks=blocks),
+        *ints(piece=piece),
+        fill(problem, specialization),
+    )
+
+
+def _threads(signals: Problem, outputs: int, multiprocessors: int) -> int:
+    """Large blocks, unless they leave many of their outputs or of the device's multiprocessors idle."""
+    (out_w,) = signals.out_extent
+    large, small = (ceil_div(out_w, threads * outputs) * threads for threads in (THREADS, FEW_THREADS))
+    idle = large > 1.25 * small or large * signals.images < 2 * multiprocessors * THREADS
+    return FEW_THREADS if idle else THREADS
+
+
+def _rows(problem: Problem) -> Problem | None:
+    """The problem as one over signals, if that is what it is."""
+    if not problem.is_filter or problem.bias or problem.rank > 2:
+        return None
+    if problem.rank == 1:
+        return problem
+    if problem.filter[0] > 1 or problem.pad_before[0] or problem.pad_after[0] or problem.stride[0] > 1:
+        return None
+    names = ("extent", "filter", "pad_before", "pad_after", "stride", "dilation")
+    last = {name: getattr(problem, name)[1:] for name in names}
+    return replace(problem, batch=(*problem.batch, problem.extent[0]), **last)
