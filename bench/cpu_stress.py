@@ -81,7 +81,10 @@ def random_call(rng: np.random.Generator) -> Call:
 
 def random_options(rng: np.random.Generator, x: np.ndarray, rank: int) -> Options:
     """Options that contradict neither one another nor the dtypes."""
-    options: dict[str, Any] = {"size": str(rng.choice(("same", "full", "valid"))), "boundary": str(rng.choice(BOUNDARIES))}
+    options: dict[str, Any] = {
+        "size": str(rng.choice(("same", "full", "valid"))),
+        "boundary": str(rng.choice(BOUNDARIES)),
+    }
     if options["boundary"] == "constant":
         options["fill"] = int(rng.integers(0, 100))
     if rng.random() < 0.3:
@@ -91,7 +94,9 @@ def random_options(rng: np.random.Generator, x: np.ndarray, rank: int) -> Option
     if rng.random() < 0.3:
         options["axes"] = tuple(int(a) for a in rng.permutation(x.ndim)[:rank])
     if rng.random() < 0.3:
-        options["out_dtype"] = "c16" if x.dtype.kind == "c" else str(rng.choice(("u1", "i2", "i4", "u8", "f4", "f8", "c8")))
+        options["out_dtype"] = (
+            "c16" if x.dtype.kind == "c" else str(rng.choice(("u1", "i2", "i4", "u8", "f4", "f8", "c8")))
+        )
         options["overflow"], options["rounding"] = "saturate", str(rng.choice(("half_even", "trunc", "floor")))
     options["skip_zero_taps"] = rng.random() < 0.2
     return Options(**options)
@@ -111,7 +116,9 @@ def check(seed: int) -> str | None:
     magnitude = np.asarray(execute(_magnitudes(call)))
     with np.errstate(all="ignore"):
         limit = plan.bound.at(magnitude, expected) + reference.bound.at(magnitude, expected)
-        limit = np.ceil(limit) if call.problem.out_dtype.kind in "iu" and call.problem.compute_dtype.kind == "f" else limit
+        limit = (
+            np.ceil(limit) if call.problem.out_dtype.kind in "iu" and call.problem.compute_dtype.kind == "f" else limit
+        )
         wide = "c16" if expected.dtype.kind == "c" else "f8"
         error = np.abs(got.astype(wide) - expected.astype(wide))
         same = (got == expected) | (np.isnan(got) & np.isnan(expected)) | (error <= limit) | ~np.isfinite(limit)
@@ -124,7 +131,9 @@ def check(seed: int) -> str | None:
 def _magnitudes(call: Call) -> Call:
     """|weights| * |image| of a call."""
     problem = call.problem
-    image, weights = (np.abs(a.astype(np.result_type(a, "f8"))) for a in (call.operands.image, call.operands.full_weights()))
+    image, weights = (
+        np.abs(a.astype(np.result_type(a, "f8"))) for a in (call.operands.image, call.operands.full_weights())
+    )
     fill = abs(problem.fill)
     f8 = np.dtype("f8")
     changed = replace(problem, image_dtype=f8, weights_dtype=f8, compute_dtype=f8, out_dtype=f8, fill=fill)

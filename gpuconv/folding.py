@@ -4,6 +4,7 @@ The axes behind the filtered one become the columns of images, the axes before i
 in memory, so that every backend reads and writes whole rows where a transposed view would scatter single elements.
 """
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -60,7 +61,7 @@ def _operands(operands: Operands, image: View) -> Operands:
 def _merged(view: View, first: int) -> View | None:
     """The view with all axes from `first` on as one, or None if that takes a copy."""
     axes = [(n, step) for n, step in zip(view.shape[first:], view.strides[first:], strict=True) if n > 1]
-    if any(step != n * next_ for (_, step), (n, next_) in zip(axes, axes[1:], strict=False)):
+    if any(step != n * next_ for (_, step), (n, next_) in itertools.pairwise(axes)):
         return None
     shape = (*view.shape[:first], math.prod(view.shape[first:]))
     strides = (*view.strides[:first], axes[-1][1] if axes else view.dtype.itemsize)

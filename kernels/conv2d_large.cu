@@ -57,9 +57,9 @@ __device__ __forceinline__ void stage_taps(
 template <int COUNT>
 __device__ __forceinline__ void add_rows(acc_t (&sums)[ROWS][OUTPUTS], const vector_t* samples, const vector_t* taps, int rows) {
     constexpr int TAPS = ceil_div(COUNT, VECTOR), WINDOW = ceil_div(OFFSET + OUTPUTS + COUNT - 1, VECTOR);  // vectors
-    const vector_t* end = samples + rows * PITCH;
     if constexpr (COUNT > 0) {
-        do {
+        #pragma unroll(COUNT <= 16 ? 2 : 1)
+        for (int r = 0; r < rows; ++r, samples += PITCH, taps += PIECE_W / VECTOR) {
             acc_t weights[TAPS * VECTOR];
             load_window<TAPS>(weights, taps);
             #pragma unroll
@@ -71,9 +71,7 @@ __device__ __forceinline__ void add_rows(acc_t (&sums)[ROWS][OUTPUTS], const vec
                     #pragma unroll
                     for (int x = 0; x < OUTPUTS; ++x) multiply_add(sums[row][x], weights[s], window[OFFSET + x + s]);
             }
-            samples += PITCH;
-            taps += PIECE_W / VECTOR;
-        } while (samples != end);
+        }
     }
 }
 

@@ -1,9 +1,10 @@
-// row_stream.cuh: rows of an image under a strip of outputs, STAGE at a time, on their way through shared memory. While one
-// stage is computed, the copies of the next are under way.
+// row_stream.cuh: rows of an image under a strip of outputs, STAGE at a time, on their way through shared memory. The
+// copies of the next stage are under way while one is computed.
 //
-// Prelude: image_t, acc_t; THREADS; FILTER_W; STAGE; OFFSET, elements in front of the row's first tap, so that vectors of
-//          the shared row are vectors of the image, too.
-// Shared:  two stages of rows of THREADS + APRON vectors of acc_t; one more of image_t if values are converted; a row of int.
+// Prelude: image_t, acc_t; THREADS; FILTER_W; STAGE; OFFSET, elements in front of a row's first tap, so that vectors of
+//          the shared row are vectors of the image; BOUNDARY.
+// Shared:  two stages of rows of THREADS + APRON vectors of acc_t; where values are converted one more, of image_t; and
+//          a row of int.
 //
 // A thread converts and fills the elements that it has copied itself, so one barrier a stage is enough.
 
@@ -22,7 +23,8 @@ template <class T> __device__ __forceinline__ void copy_raw(T* shared, const T* 
     constexpr int BYTES = sizeof(T);
     const auto address = static_cast<unsigned int>(__cvta_generic_to_shared(shared));
     if constexpr (BYTES == 16) asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(global));
-    else if constexpr (BYTES >= 4) asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address), "l"(global), "n"(BYTES));
+    else if constexpr (BYTES >= 4)
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address), "l"(global), "n"(BYTES));
     else *shared = *global;
 #else
     *shared = *global;
@@ -49,7 +51,9 @@ struct RowStream {
     }
 
     // Whether no element of the stage that begins with this row meets the boundary.
-    __device__ __forceinline__ bool inside(int first) const { return whole && top + first >= 0 && top + first + STAGE <= height; }
+    __device__ __forceinline__ bool inside(int first) const {
+        return whole && top + first >= 0 && top + first + STAGE <= height;
+    }
 
     __device__ __forceinline__ vector_t* stage(int first) const { return tile + first / STAGE % 2 * (STAGE * PITCH); }
 
@@ -59,18 +63,21 @@ struct RowStream {
     }
 
     // Columns of the image under a row of the tile, -1 for the fill value.
-    __device__ __forceinline__ int* columns() const { return reinterpret_cast<int*>(copied(0) + (CONVERTED ? 1 : 2) * STAGE * PITCH); }
+    __device__ __forceinline__ int* columns() const {
+        return reinterpret_cast<int*>(copied(0) + (CONVERTED ? 1 : 2) * STAGE * PITCH);
+    }
 
     // Starts the copies of the rows from `first` on.
     __device__ __forceinline__ void request(int first) const {
         image_vector* const target = copied(first);
+        const int tx = threadIdx.x;
         if (inside(first)) {
-            const image_t* row = image + static_cast<long long>(top + first) * width + left + static_cast<int>(threadIdx.x) * VECTOR;
+            const image_t* row = image + static_cast<long long>(top + first) * width + left + tx * VECTOR;
             #pragma unroll
             for (int i = 0; i < STAGE; ++i, row += width) {
                 const image_vector* source = reinterpret_cast<const image_vector*>(row);
-                copy_raw(target + i * PITCH + threadIdx.x, source);
-                if (static_cast<int>(threadIdx.x) < APRON) copy_raw(target + i * PITCH + threadIdx.x + THREADS, source + THREADS);
+                copy_raw(target + i * PITCH + tx, source);
+                if (tx < APRON) copy_raw(target + i * PITCH + tx + THREADS, source + THREADS);
             }
         } else {
             #pragma unroll 1
@@ -89,8 +96,8 @@ struct RowStream {
                 complete(target[i * PITCH].at, source[i * PITCH].at, source_index(top + first + i, height) < 0);
         } else if constexpr (CONVERTED) {
             #pragma unroll
-            for (int i = 0; i < STAGE; ++i)
-                for (int v = threadIdx.x; v < PITCH; v += THREADS) target[i * PITCH + v] = converted(source[i * PITCH + v]);
+            for (int i = 0; i < STAGE; ++i, target += PITCH, source += PITCH)
+                for (int v = threadIdx.x; v < PITCH; v += THREADS) target[v] = converted(source[v]);
         }
     }
 

@@ -6,17 +6,17 @@
 //   image    (images, height, width), C order
 //   factors  column (FILTER_H taps), then row (FILTER_W taps, unless it is 1), by value: they lie in the constant bank
 //   out      (images, out_h, out_w), C order
-// Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W (1: without a row), TAPS (of both); THREADS, STAGE, OFFSET
-//          (row_stream.cuh); BOUNDARY, ROUNDING, SATURATE.
-// Launch:  THREADS threads; a strip of strip_h rows of 16 / sizeof(acc_t) outputs a thread; the strips of all images, row
-//          by row, along grid x.
-// Shared:  (THREADS + APRON) * (STAGE * (32 + (image_t is not acc_t) * sizeof(image_t) * VECTOR) + 4 * VECTOR) bytes, dynamic,
-//          VECTOR = 16 / sizeof(acc_t).
+// Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W (1: without a row), TAPS (of both); THREADS, BLOCKS (of a
+//          multiprocessor), STAGE, OFFSET (row_stream.cuh); BOUNDARY, ROUNDING, SATURATE.
+// Launch:  THREADS threads; a strip of strip_h rows of VECTOR = 16 / sizeof(acc_t) outputs a thread; the strips of all
+//          images, row by row, along grid x.
+// Shared:  (THREADS + APRON) * (STAGE * (32 + raw) + 4 * VECTOR) bytes, dynamic; raw is VECTOR * sizeof(image_t), or 0
+//          if image_t is acc_t.
 // Reference: the transposed form of FIR filters: Oppenheim and Schafer, Discrete-Time Signal Processing, section 6.3.
 //
 // A thread keeps the sums of the FILTER_H - 1 output rows that are still open in registers. The next row of the image,
-// filtered along x, is added to all of them: sums[j] = sums[j + 1] + tap * value moves them up by one at no cost, and the
-// row that is complete leaves. Nothing is computed twice along x, and only FILTER_H - 1 rows of a strip are along y.
+// filtered along x, is added to all of them: sums[j] = sums[j + 1] + tap * value moves them up by one at no cost, and
+// the row that is complete leaves. Nothing is computed twice but the first FILTER_H - 1 rows of a strip.
 
 #include "row_stream.cuh"
 #include "values.cuh"
@@ -45,7 +45,9 @@ __device__ __forceinline__ void filter_row(acc_t (&values)[VECTOR], const vector
 }
 
 // A filtered row, added to the sums it is part of.
-__device__ __forceinline__ void add_column(acc_t (&sums)[FILTER_H][VECTOR], const acc_t (&values)[VECTOR], const Factors& factors) {
+__device__ __forceinline__ void add_column(
+    acc_t (&sums)[FILTER_H][VECTOR], const acc_t (&values)[VECTOR], const Factors& factors)
+{
     #pragma unroll
     for (int c = 0; c < VECTOR; ++c) {
         #pragma unroll
@@ -69,8 +71,8 @@ __device__ __forceinline__ void store(out_t* out, const acc_t (&sums)[VECTOR], i
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) separable_stream(
-    const image_t* __restrict__ image, const __grid_constant__ Factors factors, out_t* __restrict__ out, int height, int width,
-    int out_h, int out_w, int pad_h, int pad_w, int tiles_w, int strips, int strip_h, acc_t fill)
+    const image_t* __restrict__ image, const __grid_constant__ Factors factors, out_t* __restrict__ out, int height,
+    int width, int out_h, int out_w, int pad_h, int pad_w, int tiles_w, int strips, int strip_h, acc_t fill)
 {
     extern __shared__ vector_t shared[];
     const int left = blockIdx.x % tiles_w * (THREADS * VECTOR), first = blockIdx.x / tiles_w % strips * strip_h;

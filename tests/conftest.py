@@ -23,7 +23,8 @@ def _has_driver() -> bool:
     return True
 
 
-if not _has_driver():
+HAS_DRIVER = _has_driver()
+if not HAS_DRIVER:
     sys.path.insert(0, str(Path(__file__).parent / "standin"))
 
 

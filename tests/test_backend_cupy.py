@@ -161,7 +161,7 @@ def test_one_compilation_for_all_image_sizes(caplog):
         for height in (1, 9, 31):
             gpuconv.convolve(np.ones((2, height, height + 3), "f4"), W, origin=(0, 1), backend="cupy")
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].startswith("compiled conv2d_tiled<image_t=float, out_t=float, acc_t=float, FILTER_H=5")
+    assert caplog.messages[0].startswith("compiled conv2d_small<image_t=float, out_t=float, acc_t=float, FILTER_H=5")
 
 
 def test_a_compile_error_names_what_and_where(monkeypatch):

@@ -99,7 +99,7 @@ def _one_batch_axis(problem: Problem, view: DeviceView, inner: list[int], at: di
 def _weights(plan: Plan, operands: Operands, queue: Any) -> Arrays:
     """Weights and bias on the device as the accumulator's dtype."""
     problem, dtype = plan.problem, plan.accumulator
-    weights = _product(operands.factors, dtype) if operands.factors else operands.weights
+    weights = _product(operands.factors, dtype) if operands.weights is None else operands.weights
     arrays = {"weights": _as_dtype(weights if problem.rank == 2 else insert_axis(weights, 2), dtype, queue)}
     if any(argument.kind == "bias" for argument in plan.launches[0].arguments):
         bias = operands.bias if problem.bias else np.zeros(problem.channels_out, dtype)

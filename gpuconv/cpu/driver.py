@@ -14,8 +14,9 @@ from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.jit import Kernel
-from gpuconv.cpu.job import COUNTERS, FIELDS, LINE
-from gpuconv.cpu.target import Target, host
+from gpuconv.cpu.job import COUNTERS, FIELDS, LINE, SCRATCH
+from gpuconv.cpu.slots import Slots
+from gpuconv.cpu.target import Target
 from gpuconv.cpu.tiles import Tile, tile
 from gpuconv.cpu.values import Lanes, Value
 
@@ -23,7 +24,9 @@ FOREVER = 1 << 62
 LARGEST_COMPILED = 7  # rows of a filter that are compiled in
 
 
-def filter_kernel(code: str, kind: str, filter_h: int, filter_w: int, line: bool) -> Kernel:
+def filter_kernel(
+    code: str, kind: str, filter_h: int, filter_w: int, *, line: bool = False, phased: bool = False
+) -> Kernel:
     """Return the kernel that computes blocks of a filter.
 
     Parameters
@@ -36,21 +39,24 @@ def filter_kernel(code: str, kind: str, filter_h: int, filter_w: int, line: bool
         Rows and columns of the weights; compiled in where a sliding tile needs it or gains much.
     line : bool
         Whether rows are filtered before the tile sees them (separable weights).
+    phased : bool
+        Whether the horizontal stride is not 1.
     """
     sizes = (0, 0)
     if kind == "sliding":
         sizes = (filter_h if filter_h <= LARGEST_COMPILED else 0, int(filter_w == 1))
-    return Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line)))
+    return Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line), int(phased)))
 
 
-def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int) -> str:
+def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int, phased: int) -> str:
     """Return kernel(job, scratch, spins).
 
     `spins` is how often to look, at the end, whether the other workers have finished their blocks too.
     """
     e = Emitter(("job", "scratch", "spins"), fused=target.fused)
     before = tile(target, code, "line") if line else None
-    driver = Driver(e, Lanes(code, target.lanes(int(code[1]))), tile(target, code, kind, filter_h, filter_w), before)
+    lanes = Lanes(code, target.lanes(int(code[1])))
+    driver = Driver(e, lanes, tile(target, code, kind, filter_h, filter_w), before, phased=bool(phased))
     item = e.variable(e.count_up(e.job))
     with e.repeat(lambda: item.value < driver.work.items):
         driver.block(item.value)
@@ -66,126 +72,97 @@ def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, l
 class Driver:
     """Writes the loops of one driver."""
 
-    def __init__(self, e: Emitter, lanes: Lanes, tile: Tile, line: Tile | None):
+    def __init__(self, e: Emitter, lanes: Lanes, tile: Tile, line: Tile | None, *, phased: bool):
         self.e, self.lanes, self.tile, self.line = e, lanes, tile, line
         self.work = e.fields(e.job + 8 * len(COUNTERS), FIELDS)
-        for name in ("rows", "outs", "stage", "line", "ring"):  # offsets in the scratch memory
+        for name in SCRATCH:
             setattr(self.work, name, e.scratch + getattr(self.work, name))
+        self.slots = Slots(e, lanes, self.work, phased)
 
     def block(self, item: Value) -> None:
         """Compute one block of one image."""
         e, work = self.e, self.work
         image, rest = item // (work.blocks_h * work.blocks_w), item % (work.blocks_h * work.blocks_w)
         by, bx = rest // work.blocks_w, rest % work.blocks_w
-        top, bottom = (by * work.groups // work.blocks_h, (by + 1) * work.groups // work.blocks_h)
-        work.top, work.bottom = top * self.tile.rows, e.least(bottom * self.tile.rows, work.out_h)
-        x0, x1 = bx * work.out_w // work.blocks_w, (bx + 1) * work.out_w // work.blocks_w
-        work.width = (x1 - x0) * work.inner
-        work.first = x0 * work.stride_w  # window pixel
-        work.columns = (x1 - x0 - 1) * work.stride_w + work.reach_w + 1
-        work.left = e.least(e.most(work.inside_w0 - work.first, 0), work.columns)
-        work.right = e.least(e.most(work.inside_w1 - work.first, 0), work.columns)
-        work.lead = (work.left * work.inner * -self.lanes.size) % self.lanes.bytes + self.lanes.bytes
+        top, bottom = (part * work.groups // work.blocks_h * self.tile.rows for part in (by, by + 1))
+        work.bottom = e.least(bottom, work.out_h)
+        x0, x1 = (part * work.out_w // work.blocks_w for part in (bx, bx + 1))
         work.source = work.image + e.integer(work.image_offsets + image * 8)
         work.target = work.out + e.integer(work.out_offsets + image * 8) + x0 * work.out_pixel
+        self.slots.enter(x0, x1)
         loaded = e.variable(0)
-        with e.loop(work.top, work.bottom, self.tile.rows) as y:
+        with e.loop(top, work.bottom, self.tile.rows) as y:
             start = y * work.stride_h
             stop = (e.least(y + self.tile.rows, work.bottom) - 1) * work.stride_h + work.reach_h + 1
+            slot = e.variable(e.most(loaded.value, start) % work.slots)
             with e.loop(e.most(loaded.value, start), stop) as j:
-                self._load(j)
+                self._load(j, slot.value)
+                slot.value = self._following(slot.value)
             loaded.value = stop
-            self._point(y, start, stop)
-            direct = e.select(work.store.equals(0), work.width * self.lanes.size - self.lanes.bytes, FOREVER)
-            self._tiles(self.tile, work, direct)
-            self._store(y)
+            self._compute(y, start, stop)
 
-    def _load(self, j: Value) -> None:
-        """Load window row j into its slot."""
+    def _following(self, slot: Value) -> Value:
+        """The next slot of the ring."""
+        return self.e.select((slot + 1).equals(self.work.slots), 0, slot + 1)
+
+    def _load(self, j: Value, slot: Value) -> None:
+        """Load window row j; with a line, filter it into its slot."""
         e, work = self.e, self.work
-        slot = work.ring + j % work.slots * work.slot_bytes
-        target = work.line if self.line else slot
-        row = self._outside(j, work.inside_h0, work.inside_h1, work.before_h, work.outside_h)
-        with e.loop(0, work.planes) as plane:
-            part = target + plane * work.stride_w * work.part_bytes
-            fill = work.fill + plane * self.lanes.size
-            with e.when(row < 0):
-                self._fill(part, work.stride_w * work.part_bytes, fill)
-            with e.when(row >= 0):
-                self._load_pixels(part + work.lead, work.source + row * work.image_row + plane * work.image_plane, fill)
+        address = work.ring + slot * work.slot_bytes
+        if not self.line:
+            e.store(self.slots.load(j, address), work.borrowed + slot * 8)
+            return
+        e.store(self.slots.load(j, work.line), work.line_inner_rows)
+        e.store(work.line + work.lead, work.line_rows)
+        e.store(address, work.line_outs)
+        line = SimpleNamespace(**vars(work) | {name: getattr(work, f"line_{name}") for name in LINE})
+        self._segments(self.line, line, e.number(FOREVER))
+
+    def _compute(self, y: Value, start: Value, stop: Value) -> None:
+        """Compute output rows y ... from window rows start to stop."""
+        e, work = self.e, self.work
+        direct = work.store.equals(0)
+        self._point(y, start, stop, direct)
+        last = e.select(direct, work.width - self.lanes.bytes, FOREVER)
         if self.line:
-            e.store(slot, work.outs)
-            e.store(target + work.lead, work.rows)
-            line = SimpleNamespace(**vars(work) | {name: getattr(work, f"line_{name}") for name in LINE})
-            self._tiles(self.line, line, e.number(FOREVER))
+            self._tiles(self.tile, work, e.number(0), work.width, last)
+        else:
+            self._segments(self.tile, work, last)
+        rows = e.select(direct, 0, e.least(self.tile.rows, work.bottom - y))
+        with e.loop(0, rows) as o:
+            to, staged = work.target + (y + o) * work.out_row, work.stage + o * work.stage_bytes
+            e.call(work.store, to, work.out_element, staged, work.width // self.lanes.size)
 
-    def _outside(self, i: Value, start: Value, stop: Value, before: Value, table: Value) -> Value:
-        """Where in the image window row or pixel i comes from; -1 for the fill value."""
-        e = self.e
-        found = e.variable(i - before)
-        with e.when(i < start):
-            found.value = e.integer(table + i * 8)
-        with e.when(i >= stop):
-            found.value = e.integer(table + (i - stop + start) * 8)
-        return found.value
-
-    def _fill(self, address: Value, size: Value, fill: Value) -> None:
-        value = self.e.broadcast(self.lanes, fill)
-        with self.e.loop(0, size, self.lanes.bytes) as i:
-            self.e.store(value, address + i)
-
-    def _load_pixels(self, part: Value, row: Value, fill: Value) -> None:
-        """Load one row of one plane, phase by phase."""
-        e, work = self.e, self.work
-        pixel = work.inner * self.lanes.size
-        left, right = work.left, work.right
-        for start, stop in ((e.number(0), left), (right, work.columns)):
-            with e.loop(start, stop) as i:
-                self._load_outside(part + i % work.stride_w * work.part_bytes + i // work.stride_w * pixel, row, i, fill)
-        with e.loop(0, work.stride_w) as phase:
-            i = left + (phase - left % work.stride_w + work.stride_w) % work.stride_w  # first of this phase
-            count = (right - i + work.stride_w - 1) // work.stride_w * work.inner
-            to = part + phase * work.part_bytes + i // work.stride_w * pixel
-            e.call(work.load, to, row + (work.first + i - work.before_w) * work.image_pixel, work.image_element, count)
-
-    def _load_outside(self, to: Value, row: Value, i: Value, fill: Value) -> None:
-        """Load one pixel that lies outside the image."""
-        e, work = self.e, self.work
-        column = self._outside(work.first + i, work.inside_w0, work.inside_w1, work.before_w, work.outside_w)
-        with e.when(column < 0), e.loop(0, work.inner) as c:
-            e.store(e.load(self.lanes.element, fill), to + c * self.lanes.size)
-        with e.when(column >= 0):
-            e.call(work.load, to, row + column * work.image_pixel, work.image_element, work.inner)
-
-    def _point(self, y: Value, start: Value, stop: Value) -> None:
-        """Point the tables at the slots of window rows `start` ... and at the output rows y ...; spare ones anywhere."""
+    def _point(self, y: Value, start: Value, stop: Value, direct: Value) -> None:
+        """Point the tables at window rows `start` ... and at output rows y ...; what is beyond the block, anywhere."""
         e, work = self.e, self.work
         slot = e.variable(start % work.slots)
         ring = work.ring if self.line else work.ring + work.lead
         with e.loop(0, work.span) as i:
             e.store(ring + slot.value * work.slot_bytes, work.rows + i * 8)
-            following = e.select((slot.value + 1).equals(work.slots), 0, slot.value + 1)
-            slot.value = e.select(start + i + 1 < stop, following, slot.value)
+            e.store(e.integer(work.borrowed + slot.value * 8), work.inner_rows + i * 8)
+            slot.value = e.select(start + i + 1 < stop, self._following(slot.value), slot.value)
         for o in range(self.tile.rows):
+            wanted = e.select(direct, y + o, FOREVER) < work.bottom
             staged = work.stage + work.stage_bytes * o
-            wanted = e.select(work.store.equals(0), y + o, FOREVER) < work.bottom
             e.store(e.select(wanted, work.target + (y + o) * work.out_row, staged), work.outs + 8 * o)
 
-    def _tiles(self, tile: Tile, work: SimpleNamespace, last: Value) -> None:
-        """Cover work.width elements with tiles, wide ones first; the last vector starts at `last` at most."""
-        e, size = self.e, work.width * self.lanes.size
-        start = e.number(0)
+    def _segments(self, tile: Tile, work: SimpleNamespace, last: Value) -> None:
+        """Cover a row: from slots where tiles reach outside the image, between them from the image if it is borrowed."""
+        e = self.e
+        with e.loop(0, 3) as part:
+            first, middle = part.equals(0), part.equals(1)
+            start = e.select(first, 0, e.select(middle, work.inner_start, work.inner_stop))
+            stop = e.select(first, work.inner_start, e.select(middle, work.inner_stop, work.width))
+            rows = e.select(middle, work.inner_rows, work.rows)
+            limit = e.select(part < 2, stop - self.lanes.bytes, last)
+            self._tiles(tile, SimpleNamespace(**vars(work) | {"rows": rows}), start, stop, limit)
+
+    def _tiles(self, tile: Tile, work: SimpleNamespace, start: Value, stop: Value, last: Value) -> None:
+        """Cover bytes start to stop with tiles, wide ones first; the last vector starts at `last` at most."""
         for vectors in tile.vectors:
             step = vectors * self.lanes.bytes
-            stop = size if vectors == 1 else start + (size - start) // step * step
-            with e.loop(start, stop, step) as x:
-                tile.write(e, self.lanes, work, x if vectors > 1 else e.least(x, last), vectors)
-            start = stop
-
-    def _store(self, y: Value) -> None:
-        """Convert staged rows into the output."""
-        e, work = self.e, self.work
-        rows = e.select(work.store.equals(0), 0, e.least(self.tile.rows, work.bottom - y))
-        with e.loop(0, rows) as o:
-            to = work.target + (y + o) * work.out_row
-            e.call(work.store, to, work.out_element, work.stage + o * work.stage_bytes, work.width)
+            end = stop if vectors == 1 else start + (stop - start) // step * step
+            with self.e.loop(start, end, step) as x:
+                tile.write(self.e, self.lanes, work, x if vectors > 1 else self.e.least(x, last), vectors)
+            start = end

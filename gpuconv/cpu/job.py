@@ -9,6 +9,11 @@ from gpuconv.cpu.layout import Axis, Layout
 from gpuconv.problem import Problem
 
 COUNTERS = ("taken", "finished")  # blocks; threads add to these
+SCRATCH = (  # offsets in the scratch memory
+    *("rows", "inner_rows", "borrowed", "outs"),  # addresses: of slots, of borrowed rows in order, by slot; of outputs
+    *("line_rows", "line_inner_rows", "line_outs"),  # the same of a line
+    *("stage", "line", "ring"),  # outputs to be converted, a row to be filtered, slots
+)
 FIELDS = (
     *("items", "blocks_h", "blocks_w"),  # blocks of all images, of one image down and across
     *("groups", "out_h", "out_w"),  # heights of a tile, rows and pixels of the output
@@ -18,14 +23,14 @@ FIELDS = (
     *("inner", "planes", "stride_h", "stride_w", "reach_h", "reach_w"),
     *("before_h", "inside_h0", "inside_h1", "outside_h"),  # pad, window rows inside the image, table of the others
     *("before_w", "inside_w0", "inside_w1", "outside_w"),
-    *("load", "store", "fill"),  # kernels (store is 0 where tiles write the output), fill value of each plane
-    *("rows", "outs", "stage", "line", "ring"),  # offsets in the scratch memory
+    *("borrow", "load", "store", "fill"),  # 1 or 0; kernels (store is 0 where tiles write the output); fill values
+    *SCRATCH,
     *("span", "slots", "slot_bytes", "part_bytes", "stage_bytes"),
     *("weights", "weights_row", "filter_h", "filter_w"),
     *("taps", "tap_rows", "tap_columns", "paired"),  # list of taps: bytes in the table of rows, bytes in a slot
     *("line_weights", "line_taps", "line_tap_columns", "line_paired"),  # the same of the filter along rows
 )
-LINE = ("weights", "taps", "tap_columns", "paired")  # what a Line reads
+LINE = ("weights", "taps", "tap_columns", "paired", "rows", "inner_rows", "outs")  # what a Line reads
 INDEX = {name: len(COUNTERS) + i for i, name in enumerate(FIELDS)}
 ALIGNMENT = 64
 
@@ -124,13 +129,8 @@ def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -
     part = _odd(samples * shape.size)
     slot = part * columns.stride * job["planes"]
     stage = _odd((width * inner.extent + shape.lanes) * shape.size)
-    sizes = {
-        "rows": 8 * span,
-        "outs": 8 * shape.rows,
-        "stage": stage * shape.rows,
-        "line": slot,
-        "ring": slot * span,
-    }
+    sizes = dict.fromkeys(SCRATCH, 8 * max(span, shape.rows))
+    sizes |= {"stage": stage * shape.rows, "line": slot, "ring": slot * span}
     offset = 0
     for name, size in sizes.items():
         job.set(**{name: offset})

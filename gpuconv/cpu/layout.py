@@ -84,7 +84,9 @@ def layout(problem: Problem, image_strides: Ints, out_strides: Ints) -> Layout:
 
 def _finish(rows: Axis, columns: Axis, inner: Axis | None, batch: list[Axis]) -> Layout:
     one = Axis(1, 1, columns.image_step, columns.out_step)
-    return Layout(rows, columns, inner or one, tuple(a for a in batch if not any(a is b for b in (rows, columns, inner))))
+    return Layout(
+        rows, columns, inner or one, tuple(a for a in batch if not any(a is b for b in (rows, columns, inner)))
+    )
 
 
 def _inner(batch: list[Axis], columns: Axis, size: int, out_size: int) -> Axis | None:
@@ -96,4 +98,3 @@ def _inner(batch: list[Axis], columns: Axis, size: int, out_size: int) -> Axis |
         if axis.image_step == size and axis.out_step == out_size and packed:
             return axis
     return None
-

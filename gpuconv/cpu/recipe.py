@@ -38,12 +38,15 @@ def recipe(problem: Problem, code: str, *, separable: bool, listed: bool, stride
     """
     lay = layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
     kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=separable, listed=listed)
-    size, kernel = int(code[1]), filter_kernel(code, kind, lay.rows.filter, 1 if separable else lay.columns.filter, separable)
+    size, phased = int(code[1]), lay.columns.stride > 1
+    width = 1 if separable else lay.columns.filter
+    kernel = filter_kernel(code, kind, lay.rows.filter, width, line=separable, phased=phased)
     shape = Shape(tile(host(), code, kind).rows, host().lanes(size), size)
     image, out = component(problem.image_dtype), component(problem.out_dtype)
     job = geometry(problem, lay, shape, 2 if problem.image_dtype.kind == "c" else 1)
     divide(job, lay, shape, threads, RING_BYTES)
     job.set(load=address(load_kernel(image, code)), image_plane=int(image[1]))
+    job.set(borrow=int(image == code and job["planes"] == job["stride_w"] == 1 and job["image_element"] == size))
     if _staged(lay, code, out, job, shape):
         job.set(store=address(store_kernel(code, out, problem.rounding, problem.overflow)))
     taps = np.arange(lay.columns.filter) * lay.columns.dilation

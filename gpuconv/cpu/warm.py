@@ -31,9 +31,10 @@ def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kern
     """Return the kernels of a filter whose arrays are contiguous."""
     code, out = component(accumulator), component(problem.out_dtype)
     height, width = (1, *problem.filter)[-2:]
-    stride, dilation = (1, *problem.stride)[-2], (1, *problem.dilation)[-2]
+    (stride, across), (dilation, _) = ((1, *steps)[-2:] for steps in (problem.stride, problem.dilation))
     kind = tile_kind(height, stride, dilation, separable=separable, listed=accumulator.kind == "c")
-    found = [filter_kernel(code, kind, height, 1 if separable else width, separable)]
+    width = 1 if separable else width
+    found = [filter_kernel(code, kind, height, width, line=separable, phased=across > 1)]
     found.append(load_kernel(component(problem.image_dtype), code))
     if out != code and storable(code, out, problem.rounding, problem.overflow, host().half):
         found.append(store_kernel(code, out, problem.rounding, problem.overflow))
@@ -46,9 +47,9 @@ def default_kernels() -> Iterator[Kernel]:
     for code, images in IMAGES.items():
         for height, width, line in itertools.product(heights, (0, 1), (False, True)):
             if height != 1 and (width == 1 or not line):
-                yield filter_kernel(code, "sliding", height or LARGEST_COMPILED + 1, width, line)
-        yield from (filter_kernel(code, "taps", 0, 0, line) for line in (False, True))
-        yield filter_kernel(code, "line", 1, 0, False)
+                yield filter_kernel(code, "sliding", height or LARGEST_COMPILED + 1, width, line=line)
+        yield from (filter_kernel(code, "taps", 0, 0, line=line) for line in (False, True))
+        yield filter_kernel(code, "line", 1, 0)
         for image in images:
             if image != "f2" or host().half:
                 yield load_kernel(image, code)

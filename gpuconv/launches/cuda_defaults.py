@@ -9,6 +9,8 @@ from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
+from gpuconv.launches.cuda_separable import separable_stream
+from gpuconv.launches.cuda_signals import conv1d_rows
 from gpuconv.problem import Boundary, Ints, Problem
 
 Types = tuple[str, str, str]  # image, compute, out
@@ -43,11 +45,19 @@ def _tiled() -> list[LaunchPlan | str]:
 def _separable() -> list[LaunchPlan | str]:
     problems = [_filter(SINGLE, (n, n), "symmetric") for n in (5, 15, 31)]
     problems += [_filter(types, (31, 31), "symmetric") for types in (BYTES, DOUBLE)]
-    return [conv2d_separable(problem, FACTORS) for problem in problems]
+    return [conv2d_separable(problem, FACTORS) for problem in problems] + _streams()
+
+
+def _streams() -> list[LaunchPlan | str]:
+    problems = [_filter(SINGLE, (n, n), "symmetric") for n in (3, 5, 7, 15, 31)]
+    problems += [_filter(types, (7, 7), "symmetric") for types in (HALF, BYTES, DOUBLE, EXACT)]
+    columns = separable_stream(_column(_filter(SINGLE, (9, 9), "symmetric")), KNOWN)
+    return [separable_stream(problem, FACTORS) for problem in problems] + [columns]
 
 
 def _signals() -> list[LaunchPlan | str]:
-    return [conv1d(_filter(types, (63,)), KNOWN) for types in (SINGLE, DOUBLE, EXACT)]
+    problems = [_filter(types, (63,)) for types in (SINGLE, DOUBLE, EXACT)]
+    return [kernel(problem, KNOWN) for kernel in (conv1d, conv1d_rows) for problem in problems]
 
 
 def _layers() -> list[LaunchPlan | str]:
@@ -67,6 +77,12 @@ def _filter(types: Types, filter_: Ints, boundary: Boundary = "constant") -> Pro
     pad, ones = tuple(n // 2 for n in filter_), (1,) * len(filter_)
     geometry = ((512,) * len(filter_), filter_, pad, pad, ones, ones)
     return Problem((1,), 1, 1, 1, *geometry, boundary, 0, image, compute, compute, out)
+
+
+def _column(problem: Problem) -> Problem:
+    """The same with the first column of the filter only."""
+    (filter_h, _), (before, _), (after, _) = problem.filter, problem.pad_before, problem.pad_after
+    return replace(problem, filter=(filter_h, 1), pad_before=(before, 0), pad_after=(after, 0))
 
 
 def _layer(types: Types, groups: int, extent: int) -> Problem:

@@ -46,7 +46,7 @@ class Tile:
         return halves * self.block_h * self.block_w * (self.instructions(*problem.filter) + FIXED)
 
     def instructions(self, filter_h: int, filter_w: int) -> int:
-        """Multiply-adds of a thread, and loads of 16 bytes: of windows and, if the filter's rows are a loop, of taps."""
+        """Multiply-adds of a thread, and loads of windows and, where the filter's rows are a loop, of taps."""
         sums, columns = self.down * self.across * filter_h * filter_w, min(filter_w, CHUNK)
         if self.lanes == STREAMING:
             return sums + (self.down + filter_h - 1) * (1 + ceil_div(columns, self.across))
@@ -77,7 +77,7 @@ def small_tiles(filter_: int, sums: DType) -> list[Tile]:
     """What conv2d_small can be launched with; the larger ones issue fewer instructions for an output."""
     vector = 16 // sums.itemsize
     tall = (6, 32, 12) if filter_ <= 7 else (8, 32, 8)
-    return [Tile(*sizes, vector) for sizes in (tall, (8, 32, 4), (4, 32, 4), (8, 16, 4), (8, 8, 4))]
+    return [Tile(*sizes, vector) for sizes in (tall, (8, 32, 4), (8, 8, 4))]
 
 
 def small_constants(filter_: int, tile: Tile) -> dict[str, int]:
@@ -111,7 +111,7 @@ def large_tiles(filter_w: int, sums: DType, device: DeviceLimits) -> list[tuple[
     """What conv2d_large can be launched with: the tile, and the rows of the filter whose samples fit beside it."""
     vector, fitting = 16 // sums.itemsize, []
     columns = min(filter_w, CHUNK)
-    for down in (4, 3, 2, 1):
+    for down in (4, 3, 1):
         tile = Tile(4, 32, down, 4 * vector, lanes=SQUARE)
         offset = large_constants(filter_w, tile)["OFFSET"]
         pitch = ceil_div(offset + tile.outputs[1] + columns - 1, vector) | 1
@@ -169,6 +169,6 @@ def _launch(
 
 
 def _folded(count: int) -> tuple[int, int]:
-    """Grid (y, z) of at least `count` blocks."""
-    z = ceil_div(count, GRID_Y)
-    return ceil_div(count, z), z
+    """Grid (y, z) of at least `count` blocks, and of one."""
+    z = ceil_div(max(count, 1), GRID_Y)
+    return ceil_div(max(count, 1), z), z

@@ -13,7 +13,7 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
-from gpuconv.problem import DType, Ints, Problem
+from gpuconv.problem import DType, Problem
 
 SIZES = tuple(range(3, 32, 2))  # taps of a factor; each pair is compiled where it is used
 STAGE = 4  # rows
@@ -22,33 +22,33 @@ STARTUP = 12  # rows that a block could compute while it waits for its first one
 
 
 def separable_stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
-    """The outer product of two 1D filters of usual sizes."""
-    if not facts.separable:
-        return "separable_stream needs weights that are the outer product of 1D factors"
+    """The outer product of two 1D filters of usual sizes, or one short filter along the columns of images."""
     if problem.rank != 2 or not problem.is_filter:
         return "separable_stream filters images of two axes, one channel at a time"
     if max(problem.stride + problem.dilation) > 1:
         return f"separable_stream needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
+    columns = problem.filter[1] == 1 and problem.pad_before[1] == problem.pad_after[1] == 0
+    refusal = _no_column(problem, facts) if columns else _no_factors(problem, facts)
+    taps: Kind = "factors" if facts.separable else "weights"
+    return refusal or too_long("separable_stream", problem) or _stream(problem, facts, taps)
+
+
+def _no_factors(problem: Problem, facts: Facts) -> str | None:
+    if not facts.separable:
+        return "separable_stream needs weights that are the outer product of 1D factors"
     if not set(problem.filter) <= set(SIZES):
         return f"separable_stream is compiled for odd factors of {SIZES[0]} to {SIZES[-1]} taps; got {problem.filter}"
-    return too_long("separable_stream", problem) or _stream(problem, facts, "factors")
+    return None
 
 
-def columns_stream(problem: Problem, facts: Facts) -> LaunchPlan | str:
-    """A short filter along the first axis of images: the same walk, without the row."""
-    if problem.rank != 2 or not problem.is_filter or problem.filter[1] > 1 or any(_pads_along_rows(problem)):
-        return "columns_stream filters images along their columns"
+def _no_column(problem: Problem, facts: Facts) -> str | None:
     if facts.weights_place == "device":
-        return "columns_stream takes its weights from the host, by value; these are on the device"
-    if max(problem.stride + problem.dilation) > 1 or (problem.skip_zero_taps and facts.zero_taps):
-        return "columns_stream needs stride and dilation 1, and takes every tap"
+        return "separable_stream takes its weights from the host, by value; these are on the device"
+    if problem.skip_zero_taps and facts.zero_taps and not facts.separable:
+        return "separable_stream takes every tap, zeros too"
     if not 2 <= problem.filter[0] <= SIZES[-1]:
-        return f"columns_stream is compiled for 2 to {SIZES[-1]} taps; got {problem.filter[0]}"
-    return too_long("columns_stream", problem) or _stream(problem, facts, "factors" if facts.separable else "weights")
-
-
-def _pads_along_rows(problem: Problem) -> Ints:
-    return problem.pad_before[1], problem.pad_after[1]
+        return f"separable_stream is compiled for columns of 2 to {SIZES[-1]} taps; got {problem.filter[0]}"
+    return None
 
 
 def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:

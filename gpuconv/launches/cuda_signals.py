@@ -10,7 +10,7 @@ from gpuconv.problem import Problem
 
 THREADS, FEW_THREADS = 128, 32  # a block; where signals are short or few
 OUTPUT_BYTES = 64  # outputs of a thread
-PIECE_BYTES = 2048  # taps staged at a time
+PIECE_BYTES = 4096  # taps staged at a time
 
 
 def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:

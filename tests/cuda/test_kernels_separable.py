@@ -33,7 +33,7 @@ TYPES = [
 ]
 # A block has 256 columns of float32. Interior, edges on both sides, several strips; width no multiple of four; small.
 WIDE, ODD = (40, 1040), (30, 533)
-SIZES_OF_IMAGES = [(1, 1), (2, 3), (5, 255), (3, 256), (9, 257), WIDE, ODD]
+SIZES_OF_IMAGES = [(1, 1), (3, 256), (9, 257), WIDE, ODD]
 
 
 def launch_of(shape=WIDE, taps=(5, 5), **options):
@@ -47,7 +47,7 @@ def test_sizes_and_boundaries(shape, boundary):
 
 @pytest.mark.parametrize("taps", [(3, 3), (7, 7), (15, 15), (31, 31), (3, 9), (13, 3), (31, 11)])
 def test_filter_sizes(taps):
-    check(separable_stream, factors((37, 300), taps, boundary="mirror"))
+    check(separable_stream, factors((17, 300), taps, boundary="mirror"))
 
 
 @pytest.mark.parametrize("types", TYPES)
@@ -119,7 +119,7 @@ def test_nothing_is_spilled_and_everything_unrolled(arch):
 
     The compiler may make two loops of one, the first for stages that lie inside the output.
     """
-    for taps in (3, 5, 15, 31):
+    for taps in (5, 31):
         specialization = planned(separable_stream, factors(WIDE, (taps, taps))).launches[0].specialization
         cubin = standin.compile_all(source(specialization), [arch])[arch]
         rows = standin.sassrun().disassemble(cubin, "separable_stream")

@@ -37,7 +37,7 @@ def signal():
 
 
 def layer():
-    x, w = random((1, 4, 40, 9), "float32"), random((6, 2, 3, 3), "float32", 1)
+    x, w = random((1, 4, 40, 9), "float32"), random((6, 2, 3, 2), "float32", 1)
     check_call(layer_call(2, x, w, None, padding=2, groups=2, stride=(3, 2), dilation=(2, 3)))
 
 
