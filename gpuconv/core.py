@@ -81,7 +81,7 @@ def convolve(
         How a float result becomes an integer.
     out : array, optional
         Where the result goes: x's library and device, the result's shape and dtype. It may overlap x.
-    backend : {"auto", "cupy", "numba_cuda", "numpy"}, optional
+    backend : {"auto", "cupy", "numba_cuda", "cpu", "numpy"}, optional
         Where it is computed; see `gpuconv.backend`.
 
     Returns

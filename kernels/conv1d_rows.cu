@@ -16,26 +16,7 @@
 // meet: one 16-byte load of samples and one of taps feed VECTOR * OUTPUTS multiply-adds.
 
 #include "chunks.cuh"
-#include "values.cuh"
-
-// Adds `count` taps, at most OUTPUTS, times the samples they meet.
-template <bool WHOLE>
-__device__ __forceinline__ void add_chunk(acc_t (&sums)[OUTPUTS], const vector_t* taps, const acc_t (&first)[OUTPUTS],
-                                          const acc_t (&second)[OUTPUTS], int count)
-{
-    #pragma unroll
-    for (int v = 0; v < OUTPUTS / VECTOR; ++v) {
-        const vector_t part = load_shared(taps + v);
-        #pragma unroll
-        for (int i = 0; i < VECTOR; ++i) {
-            const int t = v * VECTOR + i;
-            if (!WHOLE && t >= count) return;
-            #pragma unroll
-            for (int j = 0; j < OUTPUTS; ++j)
-                multiply_add(sums[j], part.at[i], t + j < OUTPUTS ? first[t + j] : second[t + j - OUTPUTS]);
-        }
-    }
-}
+#include "taps.cuh"
 
 extern "C" __global__ void __launch_bounds__(THREADS, 640 / THREADS) conv1d_rows(
     const image_t* __restrict__ signal, const acc_t* __restrict__ weights, out_t* __restrict__ out, long long width,
@@ -49,25 +30,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, 640 / THREADS) conv1d_rows
 
     acc_t sums[OUTPUTS] = {};
     for (long long begin = 0; begin < taps; begin += piece) {
-        const int count = min(static_cast<long long>(piece), taps - begin), chunks = count / OUTPUTS;
+        const int count = min(static_cast<long long>(piece), taps - begin);
         for (int t = tx; t < count; t += THREADS) shared[t / VECTOR].at[t % VECTOR] = weights[begin + t];
         const int span = (THREADS + (count + OUTPUTS - 1) / OUTPUTS) * OUTPUTS;
         stage(window, signal, width, first - pad + begin, span, fill);
         __syncthreads();
-        acc_t samples[2][OUTPUTS];
-        load_chunk(samples[0], window, tx);
-        int k = 0;
-        for (; k + 2 <= chunks; k += 2) {
-            load_chunk(samples[1], window, tx + k + 1);
-            add_chunk<true>(sums, shared + k * CHUNK, samples[0], samples[1], OUTPUTS);
-            load_chunk(samples[0], window, tx + k + 2);
-            add_chunk<true>(sums, shared + (k + 1) * CHUNK, samples[1], samples[0], OUTPUTS);
-        }
-        for (; k * OUTPUTS < count; ++k) {
-            load_chunk(samples[0], window, tx + k);
-            load_chunk(samples[1], window, tx + k + 1);
-            add_chunk<false>(sums, shared + k * CHUNK, samples[0], samples[1], count - k * OUTPUTS);
-        }
+        add_taps(sums, shared, count, [&](acc_t (&chunk)[OUTPUTS], int k) { load_chunk(chunk, window, tx + k); });
         __syncthreads();
     }
 

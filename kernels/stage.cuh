@@ -4,25 +4,29 @@
 
 #include "boundary.cuh"
 #include "copy.cuh"
+#include "unroll.cuh"
 
 struct Images {
     int height, width;
     acc_t fill;
 };
 
-// A rectangle inside the image whose rows begin at aligned addresses: 16 bytes of acc_t a copy, no tests but of its size.
-template <int LEAST, int MOST, int VECTORS, int PITCH>
+// A rectangle inside the image, COUNT values a copy (VECTOR where its rows begin at aligned addresses); no tests but of its
+// size.
+template <int COUNT, int LEAST, int MOST, int VECTORS, int PITCH>
 __device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int width, int top, int left) {
-    static_assert(VECTORS <= 2 * BLOCK_W);
+    constexpr int COLUMNS = VECTORS * VECTOR / COUNT, STRIDE = PITCH * VECTOR / COUNT;  // in copies
     const int tx = threadIdx.x, ty = threadIdx.y;
-    const bool first = VECTORS >= BLOCK_W || tx < VECTORS, second = tx + BLOCK_W < VECTORS;
-    const image_t* source = image + (static_cast<long long>(top + ty) * width + (left + tx * VECTOR));
+    auto* target = reinterpret_cast<Vector<acc_t, COUNT>*>(tile) + ty * STRIDE + tx;
+    const image_t* source = image + (static_cast<long long>(top + ty) * width + (left + tx * COUNT));
     #pragma unroll
     for (int i = 0; i < ceil_div(MOST, BLOCK_H); ++i) {
         const bool row = (i + 1) * BLOCK_H <= LEAST || ty + i * BLOCK_H < rows;
-        const auto* vectors = reinterpret_cast<const Vector<image_t, VECTOR>*>(source);
-        copy_if<0>(row & first, tile + ty * PITCH + tx, i * BLOCK_H * PITCH, vectors);
-        if (VECTORS > BLOCK_W) copy_if<BLOCK_W>(row & second, tile + ty * PITCH + tx, i * BLOCK_H * PITCH, vectors);
+        unroll<ceil_div(COLUMNS, BLOCK_W)>([&](auto j) {
+            const bool column = (j + 1) * BLOCK_W <= COLUMNS || tx + j * BLOCK_W < COLUMNS;
+            const auto* values = reinterpret_cast<const Vector<image_t, COUNT>*>(source);
+            copy_if<j * BLOCK_W>(row & column, target, i * BLOCK_H * STRIDE, values);
+        });
         source += static_cast<long long>(BLOCK_H) * width;
     }
 }
@@ -59,8 +63,10 @@ __device__ __forceinline__ void stage(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
     const bool inside = top >= 0 && left >= 0 && top + rows <= images.height && left + VECTORS * VECTOR <= images.width;
-    if (inside && left % VECTOR == 0 && has_aligned_rows(image, images.width))
-        stage_inside<LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, n * images.height + top, left);
+    const bool aligned = left % VECTOR == 0 && has_aligned_rows(image, images.width);
+    const int first = n * images.height + top;
+    if (inside && aligned) stage_inside<VECTOR, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
+    else if (inside) stage_inside<1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
     else stage_anywhere<VECTORS, PITCH>(tile, image, images, n, rows, top, left);
     copies_arrive();
 }

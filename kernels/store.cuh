@@ -25,8 +25,14 @@ __device__ __forceinline__ void put_shared(vector_t* tile, const acc_t* sums) {
 // is left of the output from there.
 template <int HEIGHT, int WIDTH, int PITCH>
 __device__ __forceinline__ void store_tile(out_t* out, const vector_t* tile, int out_w, int rows, int columns) {
-    const auto* values = reinterpret_cast<const Vector<acc_t, 1>*>(tile);
-    for (int y = threadIdx.y; y < min(rows, HEIGHT); y += BLOCK_H)
-        for (int x = threadIdx.x; x < min(columns, WIDTH); x += BLOCK_W)
-            out[static_cast<long long>(y) * out_w + x] = convert<out_t>(values[y * PITCH * VECTOR + x].at[0]);
+    const int tx = threadIdx.x, ty = threadIdx.y;
+    const auto* values = reinterpret_cast<const Vector<acc_t, 1>*>(tile) + ty * PITCH * VECTOR + tx;
+    out += static_cast<long long>(ty) * out_w + tx;
+    for (int y = ty; y < min(rows, HEIGHT); y += BLOCK_H) {
+        #pragma unroll
+        for (int x = 0; x < WIDTH; x += BLOCK_W)
+            if (tx + x < columns) out[x] = convert<out_t>(values[x].at[0]);
+        values += BLOCK_H * PITCH * VECTOR;
+        out += static_cast<long long>(BLOCK_H) * out_w;
+    }
 }

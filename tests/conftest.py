@@ -28,7 +28,7 @@ if not HAS_DRIVER:
     sys.path.insert(0, str(Path(__file__).parent / "standin"))
 
 
-@pytest.fixture(params=["numpy", "cupy", "numba_cuda"])
+@pytest.fixture(params=["numpy", "cpu", "cupy", "numba_cuda"])
 def backend(request: pytest.FixtureRequest) -> str:
     from gpuconv.backends import reason_unavailable
 

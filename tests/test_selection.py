@@ -16,7 +16,7 @@ from gpuconv.planner import Plan
 @pytest.fixture
 def available(monkeypatch):
     """Say which backends can run; plans are recorded, nothing runs."""
-    reasons = {"cupy": None, "numba_cuda": None, "numpy": None}
+    reasons = {"cupy": None, "numba_cuda": None, "cpu": "not in these tests", "numpy": None}
     monkeypatch.setattr(backends, "reason_unavailable", lambda name: reasons[name])
     return reasons
 
@@ -67,7 +67,7 @@ def test_an_invalid_environment_raises_at_the_first_call_not_at_import():
         [sys.executable, "-c", program], env={"GPUCONV_BACKEND": "cuppy"}, capture_output=True, text=True, check=False
     )
     assert result.stdout == "imported\n"
-    assert "GPUCONV_BACKEND must be one of 'auto', 'cupy', 'numba_cuda', 'numpy'; got 'cuppy'" in result.stderr
+    assert "GPUCONV_BACKEND must be one of 'auto', 'cupy', 'numba_cuda', 'cpu', 'numpy'; got 'cuppy'" in result.stderr
 
 
 def test_a_named_backend_never_falls_back(available):
@@ -104,7 +104,7 @@ def test_auto_goes_on_when_a_backend_refuses(available, monkeypatch):
 
 def test_report_names_every_backend():
     report = backends.report()
-    assert [status.name for status in report] == ["cupy", "numba_cuda", "numpy"]
+    assert [status.name for status in report] == ["cupy", "numba_cuda", "cpu", "numpy"]
     assert report[-1].available
     assert all(status.detail for status in report)
 

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).parents[2] / "tests"))
 from standin import ARCHITECTURES, compile_all, sassrun
 
-TAPS = (3, 5, 7, 9, 11, 15, 21, 31, 63)
+TAPS = (3, 5, 7, 9, 11, 15, 21, 31)
 OPTIONS = ("-std=c++17",)
 LARGE = 9216  # extent of the image that the plan is made for: whole tiles of every kind
 BYTES = 8  # of an output: one value read, one written
@@ -173,10 +174,17 @@ def main() -> None:
     parser.add_argument("--taps", type=int, nargs="+", default=TAPS)
     parser.add_argument("--arch", nargs="+", default=ARCHITECTURES)
     arguments = parser.parse_args()
-    pairs = [(taps, arch) for taps in arguments.taps for arch in arguments.arch]
-    costs = [cost(*pair) for pair in pairs for cost in (own_cost, cupy_cost)]
-    (Path(__file__).parent / "dynamic.md").write_text(markdown(costs))
-    print(markdown(costs))
+    costs, left_out = [], []
+    for taps, arch, cost in product(arguments.taps, arguments.arch, (own_cost, cupy_cost)):
+        try:
+            costs.append(cost(taps, arch))
+        except sassrun().SassError as error:
+            if error.kind != "unsupported":
+                raise
+            left_out.append(f"Not executed: {cost.__name__} of K = {taps} on {arch}; the emulator says: {error}.")
+    text = "\n".join([markdown(costs), *left_out])
+    (Path(__file__).parent / "dynamic.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.planner import Plan, make_plan, worth_a_gpu
 from gpuconv.problem import Problem
 
-PREFERENCE = ("cupy", "numba_cuda", "numpy")
+PREFERENCE = ("cupy", "numba_cuda", "cpu", "numpy")
 NAMES = PREFERENCE
 GPU = ("cupy", "numba_cuda")
 
@@ -81,7 +81,7 @@ def backend(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : {"auto", "cupy", "numba_cuda", "numpy"}
+    name : {"auto", "cupy", "numba_cuda", "cpu", "numpy"}
         Name of the backend; "auto" takes the first that can.
 
     Raises
@@ -110,7 +110,7 @@ def set_backend(name: str) -> None:
 
     Parameters
     ----------
-    name : {"auto", "cupy", "numba_cuda", "numpy"}
+    name : {"auto", "cupy", "numba_cuda", "cpu", "numpy"}
         Name of the backend.
 
     Raises
@@ -155,17 +155,20 @@ def select(problem: Problem, facts: Facts, argument: str | None) -> tuple[Backen
         return _taken(name, plan)
     refusals = []
     for candidate in PREFERENCE:
-        plan = _refusal_of_auto(candidate, problem, facts) or _plan(candidate, problem, facts)
+        plan = _plan_of_auto(candidate, problem, facts)
         if isinstance(plan, Plan):
             return _taken(candidate, plan)
         refusals.append(f"{candidate}: {plan}")
     raise UnsupportedProblemError("no backend can compute this: " + "; ".join(refusals))
 
 
-def _refusal_of_auto(name: str, problem: Problem, facts: Facts) -> str | None:
+def _plan_of_auto(name: str, problem: Problem, facts: Facts) -> Plan | str:
     if facts.image_place == "host" and name in GPU and not worth_a_gpu(problem):
         return "the transfer to a GPU would cost more than it saves"
-    return reason_unavailable(name)
+    plan = reason_unavailable(name) or _plan(name, problem, facts)
+    if name == "cpu" and isinstance(plan, Plan):
+        return load(name).hesitation(problem, facts) or plan  # type: ignore[attr-defined, no-any-return]
+    return plan
 
 
 def _plan(name: str, problem: Problem, facts: Facts) -> Plan | str:

@@ -1,6 +1,6 @@
 """The CPU backend: machine code for this processor, compiled when it is first needed and kept on disk."""
 
-from collections import Counter
+from collections import defaultdict
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,7 +14,9 @@ from gpuconv.problem import Problem
 
 NUMPY_RATE = 1e9  # products a second of the numpy backend
 
-_meanwhile: Counter[object] = Counter()  # modelled seconds that NumPy has taken for want of a kernel
+_meanwhile: defaultdict[object, float] = defaultdict(
+    float
+)  # modelled seconds that NumPy has taken for want of a kernel
 
 
 def unavailable() -> str | None:

@@ -74,11 +74,15 @@ def folder() -> Path:
 
 @functools.cache
 def _fingerprint() -> str:
-    """All that machine code depends on."""
     import llvmlite
     import llvmlite.binding as llvm
 
-    digest = hashlib.sha256(repr((host(), llvmlite.__version__, llvm.llvm_version_info)).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    return fingerprint(Path(__file__).parent, host(), llvmlite.__version__, llvm.llvm_version_info)
+
+
+def fingerprint(sources: Path, *circumstances: object) -> str:
+    """Return a name for all that machine code depends on."""
+    digest = hashlib.sha256(repr(circumstances).encode())
+    for source in sorted(sources.glob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:32]

@@ -16,18 +16,18 @@ from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.job import COUNTERS, FIELDS, LINE, SCRATCH
 from gpuconv.cpu.slots import Slots
-from gpuconv.cpu.target import Target
-from gpuconv.cpu.tiles import Tile, tile
+from gpuconv.cpu.sums import Tile
+from gpuconv.cpu.target import Target, host
+from gpuconv.cpu.tiles import compiled_sizes, tile_of
 from gpuconv.cpu.values import Lanes, Value
 
 FOREVER = 1 << 62
-LARGEST_COMPILED = 7  # rows of a filter that are compiled in
 
 
 def filter_kernel(
     code: str, kind: str, filter_h: int, filter_w: int, *, line: bool = False, phased: bool = False
-) -> Kernel:
-    """Return the kernel that computes blocks of a filter.
+) -> tuple[Kernel, Tile]:
+    """Return the kernel that computes blocks of a filter, and its tile.
 
     Parameters
     ----------
@@ -36,16 +36,15 @@ def filter_kernel(
     kind : {"sliding", "taps", "line"}
         The tile.
     filter_h, filter_w : int
-        Rows and columns of the weights; compiled in where a sliding tile needs it or gains much.
+        Rows and columns of the weights; compiled in where the tile gains by it.
     line : bool
         Whether rows are filtered before the tile sees them (separable weights).
     phased : bool
         Whether the horizontal stride is not 1.
     """
-    sizes = (0, 0)
-    if kind == "sliding":
-        sizes = (filter_h if filter_h <= LARGEST_COMPILED else 0, int(filter_w == 1))
-    return Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line), int(phased)))
+    target, sizes = host(), compiled_sizes(filter_h, filter_w) if kind == "sliding" else (0, 0)
+    kernel = Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line), int(phased)))
+    return kernel, tile_of(target, kind, *sizes)
 
 
 def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int, phased: int) -> str:
@@ -54,9 +53,9 @@ def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, l
     `spins` is how often to look, at the end, whether the other workers have finished their blocks too.
     """
     e = Emitter(("job", "scratch", "spins"), fused=target.fused)
-    before = tile(target, code, "line") if line else None
     lanes = Lanes(code, target.lanes(int(code[1])))
-    driver = Driver(e, lanes, tile(target, code, kind, filter_h, filter_w), before, phased=bool(phased))
+    tile, before = tile_of(target, kind, filter_h, filter_w), tile_of(target, "line") if line else None
+    driver = Driver(e, lanes, tile, before, phased=bool(phased))
     item = e.variable(e.count_up(e.job))
     with e.repeat(lambda: item.value < driver.work.items):
         driver.block(item.value)
@@ -148,7 +147,7 @@ class Driver:
             e.store(e.select(wanted, work.target + (y + o) * work.out_row, staged), work.outs + 8 * o)
 
     def _segments(self, tile: Tile, work: SimpleNamespace, last: Value) -> None:
-        """Cover a row: from slots where tiles reach outside the image, between them from the image if it is borrowed."""
+        """Cover a row: both ends from slots, what is between them from the image where it is borrowed."""
         e = self.e
         with e.loop(0, 3) as part:
             first, middle = part.equals(0), part.equals(1)
@@ -159,10 +158,15 @@ class Driver:
             self._tiles(tile, SimpleNamespace(**vars(work) | {"rows": rows}), start, stop, limit)
 
     def _tiles(self, tile: Tile, work: SimpleNamespace, start: Value, stop: Value, last: Value) -> None:
-        """Cover bytes start to stop with tiles, wide ones first; the last vector starts at `last` at most."""
+        """Cover bytes start to stop with the widest tile that fits, the last one overlapping the one before.
+
+        Single vectors, if not even they fit, start at `last` at most.
+        """
+        e, write = self.e, tile.begin(self.e, self.lanes, work)
         for vectors in tile.vectors:
             step = vectors * self.lanes.bytes
-            end = stop if vectors == 1 else start + (stop - start) // step * step
-            with self.e.loop(start, end, step) as x:
-                tile.write(self.e, self.lanes, work, x if vectors > 1 else self.e.least(x, last), vectors)
+            fits = stop - start >= step
+            end, limit = (stop, last) if vectors == 1 else (e.select(fits, stop, start), stop - step)
+            with e.loop(start, end, step) as x:
+                write(e.least(x, limit), vectors)
             start = end

@@ -10,11 +10,11 @@ from gpuconv.arrays import Operands
 from gpuconv.conversion import convert
 from gpuconv.cpu import pool
 from gpuconv.cpu.job import Job
-from gpuconv.cpu.recipe import Recipe, component, recipe
+from gpuconv.cpu.recipe import Recipe, component, list_taps, recipe
 from gpuconv.cpu.rows import storable
 from gpuconv.cpu.target import host
 from gpuconv.planner import Plan
-from gpuconv.problem import Problem
+from gpuconv.problem import DType, Problem
 from gpuconv.threads import get_num_threads
 
 STRIP_VALUES = 1 << 18  # outputs that NumPy converts at a time
@@ -48,7 +48,7 @@ def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
         out[...] = target
 
 
-def _strips(problem: Problem, out: np.ndarray, dtype: np.dtype) -> Iterator[tuple[Problem, np.ndarray]]:
+def _strips(problem: Problem, out: np.ndarray, dtype: DType) -> Iterator[tuple[Problem, np.ndarray]]:
     """Cut the output along its first spatial axis; each strip is a problem, and what it yields is then converted."""
     axis = len(problem.batch) + 1
     rows = max(1, STRIP_VALUES * out.shape[axis] // out.size)
@@ -60,94 +60,68 @@ def _strips(problem: Problem, out: np.ndarray, dtype: np.dtype) -> Iterator[tupl
         strip[...] = convert(values, out.dtype, problem.rounding, problem.overflow)
 
 
-def _rows(problem: Problem, top: int, count: int, dtype: np.dtype) -> Problem:
+def _rows(problem: Problem, top: int, count: int, dtype: DType) -> Problem:
     """Some rows of the output of a problem, not converted yet."""
     before = problem.pad_before[0] - top * problem.stride[0]
     reach = problem.dilation[0] * (problem.filter[0] - 1)
     after = (count - 1) * problem.stride[0] + reach + 1 - problem.extent[0] - before
-    pads = {"pad_before": (before, *problem.pad_before[1:]), "pad_after": (after, *problem.pad_after[1:])}
-    return replace(problem, out_dtype=dtype, **pads)
+    pad_before, pad_after = (before, *problem.pad_before[1:]), (after, *problem.pad_after[1:])
+    return replace(problem, out_dtype=dtype, pad_before=pad_before, pad_after=pad_after)
 
 
 def _real(problem: Problem, image: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-    listed = problem.skip_zero_taps and not weights.all()
-    job, found = _job(problem, image, weights.dtype, out, problem.multiply_adds, listed=listed)
-    weights = np.ascontiguousarray(weights.reshape(found.layout.rows.filter, found.layout.columns.filter))
-    if found.kind == "sliding":
-        job.point(weights=weights, tap_columns=found.columns)
-    elif found.kind == "line":
-        _point_line(job, found, weights, "")
-    else:
-        r, s = np.nonzero(weights) if listed else np.indices(weights.shape).reshape(2, -1)
-        _point_list(job, found, weights[r, s], r, found.columns[s])
-    pool.run(found.driver, job, _threads(problem.multiply_adds, weights.itemsize))
+    """One filter; its taps are listed where some are left out."""
+    sparse, work = problem.skip_zero_taps and not weights.all(), problem.multiply_adds
+    job, found, threads = _job(problem, image, weights.dtype, out, work, listed=sparse)
+    if sparse:
+        weights = weights.reshape(found.rows.filter, -1)
+        r, s = np.nonzero(weights)
+        weights = weights[r, s]
+        list_taps(job, found.rows, r, found.columns[s])
+    job.point(weights=np.ascontiguousarray(weights))
+    pool.run(found.driver, job, threads)
 
 
 def _separable(problem: Problem, image: np.ndarray, factors: tuple[np.ndarray, ...], out: np.ndarray) -> None:
     """Each row of the image is filtered along itself as it is loaded, then the tile goes down the columns."""
     work = problem.multiply_adds * sum(problem.filter) // problem.taps
-    job, found = _job(problem, image, factors[0].dtype, out, work, separable=True)
-    _point_line(job, found, factors[1], "line_")
-    if found.kind == "sliding":
-        job.point(weights=factors[0], tap_columns=np.zeros(1, np.int64))
-        job.set(weights_row=factors[0].itemsize, filter_w=1)
-    else:
-        rows = np.arange(len(factors[0]))
-        _point_list(job, found, factors[0], rows, np.zeros_like(rows))
-    pool.run(found.driver, job, _threads(work, factors[0].itemsize))
+    job, found, threads = _job(problem, image, factors[0].dtype, out, work, separable=True)
+    job.point(weights=factors[0], line_weights=factors[1])
+    pool.run(found.driver, job, threads)
 
 
 def _complex(problem: Problem, image: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
     """Two real filters over two planes: the real and the imaginary part of the output."""
     planes = 2 if image.dtype.kind == "c" else 1
-    listed = weights.ravel()
-    kept = np.flatnonzero(listed) if problem.skip_zero_taps else np.arange(listed.size)
-    taps = listed[kept]
+    kept = np.flatnonzero(weights) if problem.skip_zero_taps else np.arange(weights.size)
+    taps = weights.ravel()[kept]
     for values, pair in ((out.real, (taps.real, -taps.imag)), (out.imag, (taps.imag, taps.real))):
-        job, found = _job(problem, image, taps.dtype, values, 2 * problem.multiply_adds, listed=True)
-        r, s = np.divmod(kept, found.layout.columns.filter)
+        job, found, threads = _job(problem, image, taps.dtype, values, 2 * problem.multiply_adds, listed=True)
+        r, s = np.divmod(kept, len(found.columns))
         plane = np.repeat(np.arange(planes), len(kept)) * job["part_bytes"] * job["stride_w"]
-        columns = np.tile(found.columns[s], planes) + plane
-        _point_list(job, found, np.concatenate(pair[:planes]), np.tile(r, planes), columns)
-        pool.run(found.driver, job, _threads(2 * problem.multiply_adds, taps.itemsize // 2))
+        list_taps(job, found.rows, np.tile(r, planes), np.tile(found.columns[s], planes) + plane)
+        job.point(weights=np.concatenate(pair[:planes]))
+        pool.run(found.driver, job, threads)
 
 
 def _job(
     problem: Problem,
     image: np.ndarray,
-    dtype: np.dtype,
+    dtype: DType,
     out: np.ndarray,
     work: int,
     *,
     separable: bool = False,
     listed: bool = False,
-) -> tuple[Job, Recipe]:
-    """Return a job with its images and fill value, and its recipe."""
-    code = component(dtype)
+) -> tuple[Job, Recipe, int]:
+    """Return a job with its image and output, its recipe, and the threads that its work is worth."""
+    threads = _threads(work, dtype.itemsize)
     found = recipe(
-        problem,
-        code,
-        separable=separable,
-        listed=listed or dtype.kind == "c",
-        strides=image.strides + out.strides,
-        threads=_threads(work, int(code[1])),
+        problem, dtype, separable=separable, listed=listed, strides=image.strides + out.strides, threads=threads
     )
     job = found.job.copy()
-    job.point(image=image, out=out, fill=np.full(1, problem.fill, dtype))
-    return job, found
-
-
-def _point_line(job: Job, found: Recipe, weights: np.ndarray, prefix: str) -> None:
-    """The taps of a filter along rows."""
-    job.point(**{f"{prefix}weights": np.ascontiguousarray(weights), f"{prefix}tap_columns": found.columns})
-    job.set(**{f"{prefix}taps": weights.size, f"{prefix}paired": int(found.neighbours)})
-
-
-def _point_list(job: Job, found: Recipe, weights: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
-    """A list of taps, each with its row of the weights and its place in a slot."""
-    tap_rows = rows * (8 * found.layout.rows.dilation)
-    job.point(weights=np.ascontiguousarray(weights), tap_rows=tap_rows, tap_columns=columns)
-    job.set(taps=len(weights))
+    job.point(image=image, out=out)
+    return job, found, threads
 
 
 def _threads(work: int, size: int) -> int:

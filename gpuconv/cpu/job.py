@@ -115,7 +115,7 @@ def geometry(problem: Problem, lay: Layout, shape: Shape, planes: int) -> Job:
 
 
 def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -> None:
-    """Cut the output into blocks whose ring fits the cache, enough of them for every thread, and lay out the scratch."""
+    """Cut the output into blocks whose ring fits the cache, enough for every thread, and lay out the scratch memory."""
     rows, columns, inner = lay.rows, lay.columns, lay.inner
     span = (shape.rows - 1) * rows.stride + rows.reach + 1
     row = max(1, job["planes"] * inner.extent * columns.stride * shape.size)  # bytes an output pixel takes in a slot

@@ -6,60 +6,81 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpuconv.cpu.driver import filter_kernel
-from gpuconv.cpu.jit import Kernel, address
+from gpuconv.cpu.jit import address
 from gpuconv.cpu.job import Job, Shape, divide, geometry
-from gpuconv.cpu.layout import Layout, layout
+from gpuconv.cpu.layout import Axis, Layout, layout
+from gpuconv.cpu.line import Line
 from gpuconv.cpu.pool import Driver, driver
 from gpuconv.cpu.rows import load_kernel, store_kernel
 from gpuconv.cpu.target import host
-from gpuconv.cpu.tiles import tile
+from gpuconv.cpu.tiles import Small
 from gpuconv.problem import DType, Ints, Problem
 
 RING_BYTES = 384 * 1024  # of the second-level cache
+LINE_BYTES = 16 * 1024  # of the first-level cache, for a filter along one row
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Kernels, layout and job; the job is copied and completed by each call."""
+    """Driver and job; each call copies the job and adds its arrays."""
 
     driver: Driver
     job: Job
-    layout: Layout
-    kind: str  # of the tile: "sliding", "taps" or "line"
+    rows: Axis
     columns: np.ndarray  # for each tap of a row of weights, the bytes from the start of a slot to its first sample
-    neighbours: bool  # whether these samples follow one another
 
 
 @functools.lru_cache(maxsize=256)
-def recipe(problem: Problem, code: str, *, separable: bool, listed: bool, strides: Ints, threads: int) -> Recipe:
-    """Return how to compute a filter with accumulators `code`.
+def recipe(problem: Problem, dtype: DType, *, separable: bool, listed: bool, strides: Ints, threads: int) -> Recipe:
+    """Return how to compute a filter with accumulators (or parts of complex ones) of a dtype.
 
     `listed` asks for a list of taps; `strides` are the image's and then the output's.
     """
-    lay = layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
+    code, lay = component(dtype), layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
     kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=separable, listed=listed)
-    size, phased = int(code[1]), lay.columns.stride > 1
-    width = 1 if separable else lay.columns.filter
-    kernel = filter_kernel(code, kind, lay.rows.filter, width, line=separable, phased=phased)
-    shape = Shape(tile(host(), code, kind).rows, host().lanes(size), size)
-    image, out = component(problem.image_dtype), component(problem.out_dtype)
+    width, phased = 1 if separable else lay.columns.filter, lay.columns.stride > 1
+    kernel, tile = filter_kernel(code, kind, lay.rows.filter, width, line=separable, phased=phased)
+    shape = Shape(tile.rows, host().lanes(int(code[1])), int(code[1]))
     job = geometry(problem, lay, shape, 2 if problem.image_dtype.kind == "c" else 1)
-    divide(job, lay, shape, threads, RING_BYTES)
-    job.set(load=address(load_kernel(image, code)), image_plane=int(image[1]))
-    job.set(borrow=int(image == code and job["planes"] == job["stride_w"] == 1 and job["image_element"] == size))
-    if _staged(lay, code, out, job, shape):
-        job.set(store=address(store_kernel(code, out, problem.rounding, problem.overflow)))
-    taps = np.arange(lay.columns.filter) * lay.columns.dilation
-    phase, position = taps % lay.columns.stride, taps // lay.columns.stride
+    divide(job, lay, shape, threads, LINE_BYTES if kind == "line" else RING_BYTES)
+    job.point(fill=np.full(1, problem.fill, dtype))
+    _set_rows(job, problem, lay, code, shape, borrow=not separable and isinstance(tile, Small | Line))
+    columns = _columns(job, lay.columns, lay.inner.extent * shape.size)
     neighbours = lay.columns.dilation == lay.columns.stride == lay.inner.extent == 1
-    return Recipe(
-        driver=driver(address(kernel)),
-        job=job,
-        layout=lay,
-        kind=kind,
-        columns=phase * job["part_bytes"] + position * lay.inner.extent * size,
-        neighbours=neighbours,
-    )
+    prefix = "line_" if separable else ""
+    job.point(**{f"{prefix}tap_columns": columns})
+    job.set(**{f"{prefix}taps": lay.columns.filter, f"{prefix}paired": int(neighbours)})
+    if separable:
+        job.set(weights_row=shape.size, filter_w=1)
+    if kind == "taps" or separable:
+        list_taps(job, lay.rows, *_dense(lay.rows.filter, np.zeros(1, np.int64) if separable else columns))
+    return Recipe(driver(address(kernel)), job, lay.rows, columns)
+
+
+def list_taps(job: Job, rows: Axis, r: np.ndarray, columns: np.ndarray) -> None:
+    """Give a job its list of taps: the row of the weights and the place in a slot of each."""
+    job.point(tap_rows=r * (8 * rows.dilation), tap_columns=columns)
+    job.set(taps=len(columns))
+
+
+def _dense(height: int, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat(np.arange(height), len(columns)), np.tile(columns, height)
+
+
+def _columns(job: Job, columns: Axis, pixel: int) -> np.ndarray:
+    """Where in a slot each tap of a row begins: the phase of its distance, and the pixels before it."""
+    distance = np.arange(columns.filter) * columns.dilation
+    return distance % columns.stride * job["part_bytes"] + distance // columns.stride * pixel
+
+
+def _set_rows(job: Job, problem: Problem, lay: Layout, code: str, shape: Shape, *, borrow: bool) -> None:
+    """How rows are loaded and stored: converted by kernels, or read and written by the tiles themselves."""
+    image, out = component(problem.image_dtype), component(problem.out_dtype)
+    packed = job["planes"] == job["stride_w"] == 1 and job["image_element"] == shape.size and image == code
+    job.set(load=address(load_kernel(image, code)), image_plane=int(image[1]), borrow=int(borrow and packed))
+    narrowest = lay.columns.out_extent // job["blocks_w"] * lay.inner.extent
+    if code != out or job["out_element"] != shape.size or narrowest < shape.lanes:
+        job.set(store=address(store_kernel(code, out, problem.rounding, problem.overflow)))
 
 
 def tile_kind(filter_h: int, stride_h: int, dilation_h: int, *, separable: bool, listed: bool) -> str:
@@ -74,9 +95,3 @@ def component(dtype: DType) -> str:
     if dtype.kind == "c":
         return f"f{dtype.itemsize // 2}"
     return "u1" if dtype.kind == "b" else dtype.str[1:]
-
-
-def _staged(lay: Layout, code: str, out: str, job: Job, shape: Shape) -> bool:
-    """Whether tiles cannot write the output themselves: another dtype, strides, or less than a vector."""
-    narrowest = lay.columns.out_extent // job["blocks_w"] * lay.inner.extent
-    return code != out or job["out_element"] != shape.size or narrowest < shape.lanes

@@ -74,9 +74,9 @@ class Slots:
     def _place(self, part: Value, i: Value) -> Value:
         """Where window pixel i stands in a slot."""
         work = self.work
-        if not self.phased:
-            return part + i * work.pixel
-        return part + i % work.stride_w * work.part_bytes + i // work.stride_w * work.pixel
+        phase, position = (i % work.stride_w, i // work.stride_w) if self.phased else (0, i)
+        place: Value = part + work.part_bytes * phase + position * work.pixel
+        return place
 
     def _load_pixels(self, part: Value, row: Value, fill: Value, start: Value, stop: Value) -> None:
         """Load window pixels start to stop of one plane, phase by phase."""

@@ -43,7 +43,7 @@ def host() -> Target:
     present = set(features.split(","))
     arm = triple.startswith(("aarch64", "arm64"))
     many = arm or "+avx512vl" in present
-    target = Target(
+    return Target(
         triple=triple,
         cpu="" if generic else cpu,
         features=features,
@@ -52,7 +52,6 @@ def host() -> Target:
         fused=arm or "+fma" in present,
         half=arm or "+f16c" in present,
     )
-    return target
 
 
 def _widest(present: set[str]) -> int:

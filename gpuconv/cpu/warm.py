@@ -5,11 +5,12 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from gpuconv.cpu import jit
-from gpuconv.cpu.driver import LARGEST_COMPILED, filter_kernel
+from gpuconv.cpu.driver import filter_kernel
 from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.recipe import component, tile_kind
 from gpuconv.cpu.rows import load_kernel, storable, store_kernel
 from gpuconv.cpu.target import host
+from gpuconv.cpu.tiles import LARGEST_COMPILED
 from gpuconv.problem import DType, Problem
 
 IMAGES = {  # accumulators, and the images that they serve
@@ -34,7 +35,7 @@ def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kern
     (stride, across), (dilation, _) = ((1, *steps)[-2:] for steps in (problem.stride, problem.dilation))
     kind = tile_kind(height, stride, dilation, separable=separable, listed=accumulator.kind == "c")
     width = 1 if separable else width
-    found = [filter_kernel(code, kind, height, width, line=separable, phased=across > 1)]
+    found = [filter_kernel(code, kind, height, width, line=separable, phased=across > 1)[0]]
     found.append(load_kernel(component(problem.image_dtype), code))
     if out != code and storable(code, out, problem.rounding, problem.overflow, host().half):
         found.append(store_kernel(code, out, problem.rounding, problem.overflow))
@@ -43,13 +44,13 @@ def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kern
 
 def default_kernels() -> Iterator[Kernel]:
     """Yield the kernels of every usual dtype and of every size of filter."""
-    heights = (0, *range(1, LARGEST_COMPILED + 1))
     for code, images in IMAGES.items():
-        for height, width, line in itertools.product(heights, (0, 1), (False, True)):
-            if height != 1 and (width == 1 or not line):
-                yield filter_kernel(code, "sliding", height or LARGEST_COMPILED + 1, width, line=line)
-        yield from (filter_kernel(code, "taps", 0, 0, line=line) for line in (False, True))
-        yield filter_kernel(code, "line", 1, 0)
+        for height, width in itertools.product(range(2, LARGEST_COMPILED + 2), (1, 3, 8)):
+            yield filter_kernel(code, "sliding", height, width)[0]
+        for height in range(2, LARGEST_COMPILED + 2):
+            yield filter_kernel(code, "sliding", height, 1, line=True)[0]
+        yield filter_kernel(code, "taps", 1, 1)[0]
+        yield filter_kernel(code, "line", 1, 1)[0]
         for image in images:
             if image != "f2" or host().half:
                 yield load_kernel(image, code)

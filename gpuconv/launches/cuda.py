@@ -11,11 +11,12 @@ from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.launches.cuda_separable import separable_stream
-from gpuconv.launches.cuda_signals import conv1d_rows
+from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
 from gpuconv.problem import Problem
 
 LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (
     separable_stream,
+    conv1d_columns,
     conv2d_separable,
     conv2d_small,
     conv2d_large,

@@ -10,7 +10,7 @@ from gpuconv.launches import LaunchPlan, Specialization
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.launches.cuda_separable import separable_stream
-from gpuconv.launches.cuda_signals import conv1d_rows
+from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
 from gpuconv.problem import Boundary, Ints, Problem
 
 Types = tuple[str, str, str]  # image, compute, out
@@ -51,8 +51,9 @@ def _separable() -> list[LaunchPlan | str]:
 def _streams() -> list[LaunchPlan | str]:
     problems = [_filter(SINGLE, (n, n), "symmetric") for n in (3, 5, 7, 15, 31)]
     problems += [_filter(types, (7, 7), "symmetric") for types in (HALF, BYTES, DOUBLE, EXACT)]
-    columns = separable_stream(_column(_filter(SINGLE, (9, 9), "symmetric")), KNOWN)
-    return [separable_stream(problem, FACTORS) for problem in problems] + [columns]
+    column = _column(_filter(SINGLE, (9, 9), "symmetric"))
+    columns = [kernel(column, KNOWN) for kernel in (separable_stream, conv1d_columns)]
+    return [separable_stream(problem, FACTORS) for problem in problems] + columns
 
 
 def _signals() -> list[LaunchPlan | str]:

@@ -76,7 +76,7 @@ def conv2d_small(problem: Problem, facts: Facts) -> LaunchPlan | str:
 def small_tiles(filter_: int, sums: DType) -> list[Tile]:
     """What conv2d_small can be launched with; the larger ones issue fewer instructions for an output."""
     vector = 16 // sums.itemsize
-    tall = (6, 32, 12) if filter_ <= 7 else (8, 32, 8)
+    tall = (6, 32, 12) if filter_ <= 9 and vector == 4 else (8, 32, 8)  # no registers are spilled
     return [Tile(*sizes, vector) for sizes in (tall, (8, 32, 4), (8, 8, 4))]
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 from gpuconv.dtypes import accumulator
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, ceil_div
-from gpuconv.launches.cuda_common import array, fill, ints, launch, longs, specialize
+from gpuconv.launches.cuda_common import array, fill, ints, launch, longs, specialize, too_long
 from gpuconv.problem import Problem
 
 THREADS, FEW_THREADS = 128, 32  # a block; where signals are short or few
 OUTPUT_BYTES = 64  # outputs of a thread
+COLUMN_THREADS = 256
 PIECE_BYTES = 4096  # taps staged at a time
 
 
@@ -37,6 +38,36 @@ def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
         array("out", "out", specialization),
         *longs(width=width, out_w=out_w, taps=taps, pad=signals.pad_before[0], blocks=blocks),
         *ints(piece=piece),
+        fill(problem, specialization),
+    )
+
+
+def conv1d_columns(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """A filter along the columns of images."""
+    if problem.rank != 2 or not problem.is_filter or problem.filter[1] > 1:
+        return "conv1d_columns filters the columns of images, one channel at a time"
+    if max(problem.stride + problem.dilation) > 1 or problem.pad_before[1] or problem.pad_after[1]:
+        return "conv1d_columns needs stride and dilation 1, and rows without pads"
+    refusal = too_long("conv1d_columns", problem)
+    if refusal:
+        return refusal
+    itemsize = accumulator(problem, facts).itemsize
+    outputs = OUTPUT_BYTES // itemsize
+    (taps, _), (height, width), (out_h, _) = problem.filter, problem.extent, problem.out_extent
+    tile_h = COLUMN_THREADS // 32 * outputs
+    piece = min(ceil_div(taps, outputs) * outputs, tile_h)
+    tiles_h, tiles_w = ceil_div(out_h, tile_h), ceil_div(width, 32)
+    specialization = specialize("conv1d_columns", problem, facts, THREADS=COLUMN_THREADS, OUTPUTS=outputs)
+    return launch(
+        specialization,
+        tiles_h * tiles_w * problem.images,
+        (COLUMN_THREADS, 1, 1),
+        (piece + (tile_h + piece) * 32) * itemsize,
+        array("image", "image", specialization),
+        array("weights", "weights", specialization),
+        array("out", "out", specialization),
+        *ints(height=height, width=width, out_h=out_h, taps=taps, pad=problem.pad_before[0]),
+        *ints(tiles_h=tiles_h, tiles_w=tiles_w, piece=piece),
         fill(problem, specialization),
     )
 

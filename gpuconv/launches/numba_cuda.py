@@ -159,7 +159,7 @@ def _launch(
     acc = accumulator(problem, facts)
     image = "uint8" if problem.image_dtype.kind == "b" else problem.image_dtype.name
     types = (("image", image), ("acc", acc.name), ("out", problem.out_dtype.name))
-    skip = int(problem.skip_zero_taps and facts.zero_taps and not facts.separable)
+    skip = int(problem.skip_zero_taps and facts.zero_taps)
     constants = (*sizes.items(), ("SKIP_ZERO_TAPS", skip), *_conversion(problem, acc))
     fill = int(problem.fill.real) if is_integer(acc) else float(problem.fill.real)
     biased = (Argument("bias", "bias", acc.name),) if kernel == "conv2d_layer" else ()

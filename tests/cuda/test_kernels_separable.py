@@ -32,7 +32,7 @@ TYPES = [
     ("bool", "f4", None),
 ]
 # A block has 256 columns of float32. Interior, edges on both sides, several strips; width no multiple of four; small.
-WIDE, ODD = (40, 1040), (30, 533)
+WIDE, ODD = (24, 800), (20, 533)
 SIZES_OF_IMAGES = [(1, 1), (3, 256), (9, 257), WIDE, ODD]
 
 
@@ -50,8 +50,9 @@ def test_filter_sizes(taps):
     check(separable_stream, factors((17, 300), taps, boundary="mirror"))
 
 
-@pytest.mark.parametrize("types", TYPES)
-@pytest.mark.parametrize("shape", [(12, 640), (6, 139)])
+@pytest.mark.parametrize(
+    ("types", "shape"), list(zip(TYPES * 2, [(12, 640), (6, 139), (5, 262), (3, 7)] * 5, strict=True))[:15]
+)
 def test_dtypes(shape, types):
     image, weights, out = types
     options = {"boundary": "symmetric", "out_dtype": out}
@@ -87,7 +88,7 @@ def test_weights_that_turn_out_to_be_separable():
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [((2, *WIDE), "f4"), (ODD, "f4"), ((13, 1040), "u1"), ((13, 533), "u1"), ((13, 600), "f8")]
+    ("shape", "dtype"), [((2, *WIDE), "f4"), (ODD, "f4"), ((13, 800), "u1"), ((13, 533), "u1"), ((13, 600), "f8")]
 )
 def test_sanitizers_are_content(shape, dtype):
     call = factors(shape, (5, 9), (dtype, "f8" if dtype == "f8" else "f4"), boundary="mirror")
@@ -100,7 +101,7 @@ def test_sanitizers_are_content(shape, dtype):
 
 @pytest.mark.parametrize("arch", ["sm_75", "sm_86", "sm_90"])
 @pytest.mark.parametrize(
-    ("shape", "dtype", "taps"), [(WIDE, "f4", (5, 9)), (ODD, "f4", (31, 31)), ((13, 1040), "u1", (5, 9))]
+    ("shape", "dtype", "taps"), [(WIDE, "f4", (5, 9)), (ODD, "f4", (15, 15)), ((13, 800), "u1", (5, 9))]
 )
 @pytest.mark.usefixtures("nvrtc")
 def test_machine_code(shape, dtype, taps, arch):
@@ -129,7 +130,7 @@ def test_nothing_is_spilled_and_everything_unrolled(arch):
 
 
 # What a block inside the image may issue for an output, but for the rows around its strip.
-ISSUED = {3: 13, 5: 18, 7: 22, 15: 39, 31: 78}
+ISSUED = {5: 18, 15: 39, 31: 78}
 
 
 def on_one_multiprocessor(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -137,7 +138,7 @@ def on_one_multiprocessor(problem: Problem, facts: Facts) -> LaunchPlan | str:
     return separable_stream(problem, replace(facts, device=DeviceLimits(multiprocessors=1)))
 
 
-@pytest.mark.parametrize("arch", ["sm_75", "sm_86", "sm_90"])
+@pytest.mark.parametrize("arch", ["sm_75", "sm_90"])
 @pytest.mark.parametrize("taps", ISSUED)
 @pytest.mark.usefixtures("nvrtc")
 def test_what_an_output_costs(taps, arch):
@@ -163,7 +164,7 @@ FAULTS = [
     ("left + PITCH * VECTOR <= width", "left <= width"),
     ("whole && top + first >= 0 &&", "whole &&"),
     ("top + first + STAGE <= height", "top + first <= height"),
-    ("threadIdx.x < APRON", "threadIdx.x < APRON - 1"),
+    ("if (tx < APRON)", "if (tx < APRON - 1)"),
     ("factors.at[FILTER_H + s]", "factors.at[FILTER_H + s - 1]"),
     ("factors.at[FILTER_H - 1 - j]", "factors.at[j]"),
     ("sums[j + 1][c] +", "sums[j][c] +"),
@@ -185,7 +186,7 @@ def is_found(launch: standin.Launch) -> bool:
 @pytest.mark.parametrize(("pattern", "replacement"), FAULTS)
 @pytest.mark.usefixtures("nvrtc")
 def test_faults_are_found(pattern, replacement):
-    launch = launch_of((70, 1040), boundary="edge")
+    launch = launch_of((40, 800), boundary="edge")
     launch = replace(launch, results=launch.replay_sass("sm_86")[0])  # to the bit, products fused into sums
     assert not is_found(launch)
     assert is_found(replace(launch, text=mutate(launch.text, pattern, replacement)))
@@ -217,7 +218,11 @@ def test_refusals(taps, options, sentence):
     refusal = separable_stream(call.problem, facts_of(call))
     assert isinstance(refusal, str)
     assert sentence in refusal
-    assert "1D factors" in separable_stream(call.problem, replace(facts_of(call), separable=False))
+
+
+def test_filters_of_two_axes_need_factors():
+    call = factors((9, 9), (5, 5))
+    assert "outer product" in separable_stream(call.problem, replace(facts_of(call), separable=False))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (480, 640), (4096, 4096), (100000, 3), (3, 100000)])

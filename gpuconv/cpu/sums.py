@@ -1,0 +1,54 @@
+"""What tiles have in common: sums of products in registers, a vector or more of each row of outputs.
+
+A tile reads rows of accumulators through a table of their addresses (`work.rows`), so that neither the boundary nor
+the image's layout concerns it, and writes to the addresses in `work.outs`; `x` is an offset in bytes in both.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Protocol
+
+from gpuconv.cpu.emitter import Emitter
+from gpuconv.cpu.values import Lanes, Value, Variable
+
+Sums = list[list[Variable]]
+Write = Callable[[Value, int], None]  # of a tile at x with so many vectors a row
+
+
+class Tile(Protocol):
+    """Writes the code of one tile."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of outputs."""
+
+    @property
+    def vectors(self) -> tuple[int, ...]:
+        """Vectors a row: of the widest tile, and of those that narrower rows take."""
+
+    def begin(self, e: Emitter, lanes: Lanes, work: SimpleNamespace) -> Write:
+        """Write what the tiles of a row have in common; what writes one of them."""
+
+
+def zero_sums(e: Emitter, lanes: Lanes, rows: int, vectors: int) -> Sums:
+    """Return sums of no products yet."""
+    return [[e.variable(e.zero(lanes)) for _ in range(vectors)] for _ in range(rows)]
+
+
+def load_samples(e: Emitter, lanes: Lanes, address: Value, vectors: int) -> list[Value]:
+    """Return neighbouring vectors."""
+    return [e.load(lanes.type, address + v * lanes.bytes) for v in range(vectors)]
+
+
+def add_products(e: Emitter, sums: list[Variable], samples: list[Value], weight: Value) -> None:
+    """Add samples times a weight to a row of sums."""
+    for variable, sample in zip(sums, samples, strict=True):
+        variable.value = e.muladd(sample, weight, variable.value)
+
+
+def write_sums(e: Emitter, lanes: Lanes, sums: Sums, outs: Value, x: Value) -> None:
+    """Write the sums to the rows of outputs."""
+    for o, row in enumerate(sums):
+        address = e.integer(outs + 8 * o) + x
+        for v, variable in enumerate(row):
+            e.store(variable.value, address + v * lanes.bytes)
