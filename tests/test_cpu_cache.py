@@ -122,8 +122,9 @@ def test_information_and_clearing(directory):
 def test_warmup_compiles_what_is_missing(directory, monkeypatch):
     few = list(default_kernels())[-3:]
     monkeypatch.setattr("gpuconv.cpu.warm.default_kernels", lambda: iter(few + few))
+    monkeypatch.setattr(jit, "_loaded", {})
     seen = []
-    assert warmup(lambda done, total: seen.append((done, total))) == 3 - sum(map(jit._loaded.__contains__, few))
+    assert warmup(lambda done, total: seen.append((done, total))) == 3
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert warmup() == 0
 

@@ -167,7 +167,7 @@ def _plan_of_auto(name: str, problem: Problem, facts: Facts) -> Plan | str:
         return "the transfer to a GPU would cost more than it saves"
     plan = reason_unavailable(name) or _plan(name, problem, facts)
     if name == "cpu" and isinstance(plan, Plan):
-        return load(name).hesitation(problem, facts) or plan  # type: ignore[attr-defined, no-any-return]
+        return load(name).hesitation(problem, facts) or plan  # type: ignore[attr-defined]
     return plan
 
 

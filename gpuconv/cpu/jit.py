@@ -1,6 +1,7 @@
 """From LLVM IR to a function in memory: compiled once per machine, then read from the disk."""
 
 import functools
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Kernel:
 
 _loaded: dict[Kernel, tuple[int, Any]] = {}  # address, and the library that must stay alive
 _lock = threading.Lock()
+_numbers = itertools.count()  # no two libraries may have one name
 
 
 def address(kernel: Kernel) -> int:
@@ -53,7 +55,7 @@ def _load(kernel: Kernel) -> int:
     with _lock:
         if kernel not in _loaded:
             builder = llvm.JITLibraryBuilder().add_object_img(compiled(kernel)).export_symbol("kernel")
-            library = builder.add_current_process().link(_linker(), str(kernel))
+            library = builder.add_current_process().link(_linker(), f"{kernel}_{next(_numbers)}")
             _loaded[kernel] = library["kernel"], library
         return _loaded[kernel][0]
 

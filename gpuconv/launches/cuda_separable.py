@@ -1,6 +1,6 @@
 """Launches of separable_stream: separable filters, and short filters along an axis that is not the last."""
 
-from gpuconv.dtypes import accumulator
+from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import Argument, Kind, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
@@ -59,7 +59,7 @@ def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
     constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + (filter_w if taps == "factors" else 0)}
     constants |= {
         "THREADS": THREADS,
-        "BLOCKS": _blocks(filter_h, sums),
+        "BLOCKS": _blocks(problem, sums),
         "STAGE": STAGE,
         "OFFSET": -(filter_w // 2) % columns,
     }
@@ -93,9 +93,11 @@ def _launch(
     )
 
 
-def _blocks(filter_h: int, sums: DType) -> int:
+def _blocks(problem: Problem, sums: DType) -> int:
     """Blocks of a multiprocessor at a time, by its 65536 registers, which warps get four at a time."""
-    registers = 4 * filter_h + (62 if sums.itemsize == 8 else 46)  # the open sums, and others
+    plain = bool(sums.itemsize == 4 and problem.image_dtype == problem.out_dtype == sums)
+    others = 82 if is_integer(problem.out_dtype) else 46 if plain else 62  # conversions take some
+    registers = 4 * problem.filter[0] + others  # the open sums, and others
     return min(65536 // (registers * THREADS) // 2 * 2, 14)
 
 
