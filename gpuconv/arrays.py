@@ -83,7 +83,7 @@ def flip(view: View, axes: Ints) -> View:
 
 def insert_axis(view: View, axis: int) -> View:
     """With an axis of length 1 before `axis`, on either side."""
-    return np.expand_dims(view, axis) if isinstance(view, np.ndarray) else view.insert_axis(axis)
+    return view[(slice(None),) * axis + (None,)] if isinstance(view, np.ndarray) else view.insert_axis(axis)
 
 
 @dataclass(frozen=True)

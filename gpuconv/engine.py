@@ -99,4 +99,5 @@ def _engine_order(view: View, out_order: Ints, rank: int) -> View:
     dropped = tuple(axis for axis in range(rank) if axis not in out_order)
     for _ in dropped:
         view = insert_axis(view, view.ndim)
-    return view.transpose(tuple(int(axis) for axis in np.argsort(out_order + dropped)))
+    order = out_order + dropped
+    return view.transpose(tuple(sorted(range(rank), key=order.__getitem__)))

@@ -11,6 +11,7 @@ full, same and valid are different pads.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -62,18 +63,18 @@ class Problem:
         """Number of spatial axes."""
         return len(self.extent)
 
-    @property
+    @cached_property
     def out_extent(self) -> Ints:
         """Spatial shape of the output."""
         axes = zip(self.extent, self.filter, self.pad_before, self.pad_after, self.stride, self.dilation, strict=True)
         return tuple((n + before + after - d * (k - 1) - 1) // s + 1 for n, k, before, after, s, d in axes)
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """Products summed for one output value."""
         return math.prod(self.filter) * (self.channels_in // self.groups)
 
-    @property
+    @cached_property
     def images(self) -> int:
         """Number of images (with all their channels) in the batch."""
         return math.prod(self.batch)
@@ -88,7 +89,7 @@ class Problem:
         """Shape of the weights as a backend receives them."""
         return (self.channels_out, self.channels_in // self.groups, *self.filter)
 
-    @property
+    @cached_property
     def out_shape(self) -> Ints:
         """Shape of the output as a backend receives it."""
         return (*self.batch, self.channels_out, *self.out_extent)
@@ -98,7 +99,7 @@ class Problem:
         """Whether one filter runs over single-channel images (as opposed to a layer)."""
         return self.channels_in == self.channels_out == 1
 
-    @property
+    @cached_property
     def multiply_adds(self) -> int:
         """Products needed by the direct algorithm."""
         return math.prod(self.out_shape) * self.taps

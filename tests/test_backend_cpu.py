@@ -9,7 +9,7 @@ import pytest
 from agreement import check_convolve, check_correlate, check_sepconvolve, random
 
 import gpuconv
-from bench import cpu_stress
+from bench.cpu.stress import check
 
 BOUNDARIES = ["zero", "edge", "symmetric", "mirror", "wrap"]
 WIDTHS = [1, 3, 4, 15, 16, 17, 23, 24, 25, 31, 32, 63, 64, 65, 127, 131]
@@ -82,7 +82,7 @@ def test_conversion_is_that_of_numpy(dtype, out, rounding):
 @pytest.mark.parametrize("seed", range(20))
 def test_random_calls(seed):
     for call in range(25):
-        assert cpu_stress.check(1000 * seed + call) is None
+        assert check(1000 * seed + call) is None
 
 
 def test_complex_numbers():
@@ -103,7 +103,7 @@ def test_left_out_taps():
     assert np.isnan(gpuconv.convolve(x, w, backend="cpu")).sum() == 9
 
 
-RANDOM = "from bench.cpu_stress import check; assert [check(s) for s in range(120)] == [None] * 120"
+RANDOM = "from bench.cpu.stress import check; assert [check(s) for s in range(120)] == [None] * 120"
 
 
 @pytest.mark.parametrize("variable", ["GPUCONV_CPU_VECTOR=128", "GPUCONV_CPU_VECTOR=256", "GPUCONV_CPU=generic"])

@@ -19,7 +19,8 @@ from gpuconv.threads import get_num_threads
 
 STRIP_VALUES = 1 << 18  # outputs that NumPy converts at a time
 LEAST_SECONDS = 0.3e-3  # less work is not worth waking a thread for
-RATE = 40e9  # products of 4 bytes a second, roughly; a tenth of it is the rate of bytes through memory
+RATE = 40e9  # products of 4 bytes a second on one thread, roughly
+BANDWIDTH = 20e9  # bytes read or written a second
 
 
 def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
@@ -34,9 +35,10 @@ def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
     fused = storable(*codes, problem.rounding, problem.overflow, host().half)
     in_place = not np.may_share_memory(image, out) and (fused or problem.overflow != "raise")
     target = out if in_place else np.empty(out.shape, out.dtype)
-    real = target
+    real = target  # what is computed of it
     if out.dtype.kind == "c" and plan.accumulator.kind != "c":
-        target.imag[...], real = 0, target.real
+        target.imag[...] = 0
+        real = target.real
     for part, values in [(problem, real)] if fused else _strips(problem, real, plan.accumulator):
         if factors:
             _separable(part, image, factors, values)
@@ -115,7 +117,7 @@ def _job(
     listed: bool = False,
 ) -> tuple[Job, Recipe, int]:
     """Return a job with its image and output, its recipe, and the threads that its work is worth."""
-    threads = _threads(work, dtype.itemsize)
+    threads = _threads(work, dtype.itemsize, image, out)
     found = recipe(
         problem, dtype, separable=separable, listed=listed, strides=image.strides + out.strides, threads=threads
     )
@@ -124,6 +126,7 @@ def _job(
     return job, found, threads
 
 
-def _threads(work: int, size: int) -> int:
+def _threads(work: int, size: int, image: np.ndarray, out: np.ndarray) -> int:
     """Threads for so many products of `size` bytes."""
-    return 1 if work * size / 4 / RATE < LEAST_SECONDS else get_num_threads()
+    seconds = work * size / 4 / RATE + (image.nbytes + out.nbytes) / BANDWIDTH
+    return get_num_threads() if seconds > LEAST_SECONDS else 1

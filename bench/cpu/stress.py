@@ -1,11 +1,11 @@
 """Random filters from several threads on the CPU backend, each held against the numpy backend.
 
-    python -m bench.cpu_stress --seconds 600 --threads 4
+    python -m bench.cpu.stress --seconds 600 --threads 4
 
 Shapes straddle the tiles; dtypes, boundaries, layouts, strides, dilations and outputs are drawn together. A result may
 differ by the error bounds of both plans. The first failure is printed with the seed that repeats it:
 
-    python -m bench.cpu_stress --seed 12345
+    python -m bench.cpu.stress --seed 12345
 """
 
 import argparse

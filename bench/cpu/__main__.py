@@ -1,0 +1,53 @@
+"""Verify and time; write the report. Cells that are not run keep what the report says of them.
+
+env -u OPENBLAS_CORETYPE python -m bench.cpu
+python -m bench.cpu --work separable --sizes 1024 --taps 7 --threads 1 --seconds 0.3
+"""
+
+import argparse
+import sys
+
+from . import plots, report
+from .cells import SIZES, TAPS, Cell, cells, contenders, set_threads
+from .timing import interleaved
+from .verify import verified
+
+WORKS = ("direct", "separable", "signal", "rows")
+
+
+def main() -> int:
+    """Run the cells that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cpu", description="gpuconv and its peers on the CPU.")
+    parser.add_argument("--work", nargs="+", choices=WORKS, default=WORKS)
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--taps", nargs="+", type=int, default=TAPS)
+    parser.add_argument("--threads", nargs="+", type=int, default=(1, 2))
+    parser.add_argument("--seconds", type=float, default=1.0, help="about how long a cell may take")
+    parser.add_argument("--report", action="store_true", help="only write the tables and pictures again")
+    arguments = parser.parse_args()
+    results = report.read()
+    for cell in () if arguments.report else cells(tuple(arguments.work), tuple(arguments.sizes), tuple(arguments.taps)):
+        for row in measure(cell, tuple(arguments.threads), arguments.seconds):
+            results[report.key(row)] = row
+            print(report.line(row), flush=True)
+        report.write(results)
+    report.write(results)
+    plots.draw(results)
+    return 0
+
+
+def measure(cell: Cell, threads: tuple[int, ...], seconds: float) -> list[report.Row]:
+    """Verify one cell, then time it with each number of threads."""
+    x, w = cell.arrays()
+    runs, error = verified(cell, x, w, contenders(cell, x, w))
+    rows = []
+    for number in threads:
+        set_threads(number)
+        times = interleaved(runs, seconds)
+        about = {"work": cell.work, "dtype": cell.dtype, "size": cell.size, "taps": cell.taps, "threads": number}
+        rows.append({**about, "error": round(error, 4), "times": times})
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""The report: every figure as JSON, and Markdown tables of ratios to the best peer of each cell."""
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+Row = dict[str, Any]
+Key = tuple[str, str, int, int, int]
+OURS = "gpuconv cpu"
+NAMES = {"f4": "float32", "f8": "float64", "u1": "uint8"}
+TITLES = {
+    "direct": "Filters that are not separable, K x K",
+    "separable": "Separable filters, K x K",
+    "signal": "One signal of 1,000,000 samples, K taps",
+    "rows": "1000 signals of 1000 samples, K taps",
+}
+PACKAGES = ("numpy", "llvmlite", "scipy", "opencv-python-headless", "torch")
+LEGEND = """Each figure is the time of the fastest peer divided by gpuconv's, so 2.0 is twice as fast; under it stand
+that peer and gpuconv's median time. Everyone is called as a user would call it, with no output to write to. The median
+is that of the samples in which no thread of the process had to wait for a processor; all contenders of a cell ran in
+turns in one process, after gpuconv's result was found within its error bound."""
+
+
+def key(row: Row) -> Key:
+    """What a row is about."""
+    return row["work"], row["dtype"], row["size"], row["taps"], row["threads"]
+
+
+def read() -> dict[Key, Row]:
+    """Return the rows of the report on disk."""
+    path = HERE / "report.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    return {key(row): row for row in rows}
+
+
+def write(results: dict[Key, Row]) -> None:
+    """Write report.json, a row a line, and report.md."""
+    rows = ",\n".join(json.dumps(results[k]) for k in sorted(results))
+    (HERE / "report.json").write_text(f'{{"machine": {json.dumps(machine())}, "rows": [\n{rows}\n]}}\n')
+    (HERE / "report.md").write_text(markdown(results))
+
+
+def machine() -> dict[str, str]:
+    """Processor, system and versions."""
+    from gpuconv.backends import cpu
+
+    versions = {"python": platform.python_version(), "system": platform.platform(), "cpu": cpu.describe()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def best_peer(row: Row, prefix: str = "") -> tuple[str, float] | None:
+    """Return (name, median) of the fastest contender that is not gpuconv; only those with a prefix."""
+    peers = {n: t["median"] for n, t in row["times"].items() if not n.startswith("gpuconv") and n.startswith(prefix)}
+    return min(peers.items(), key=lambda item: item[1]) if peers else None
+
+
+def ratio(row: Row, ours: str = OURS, prefix: str = "") -> float | None:
+    """Return the time of the best peer divided by ours."""
+    peer = best_peer(row, prefix)
+    return peer[1] / row["times"][ours]["median"] if peer and ours in row["times"] else None
+
+
+def line(row: Row) -> str:
+    """One row as a line of text."""
+    times = sorted(row["times"].items(), key=lambda item: item[1]["median"])
+    shown = ", ".join(f"{name} {t['median']:.0f}" for name, t in times)
+    value = ratio(row)
+    return f"{' '.join(map(str, key(row)))}: {value or 0:.2f}x; error {row['error']:.2f} of the bound; us: {shown}"
+
+
+def markdown(results: dict[Key, Row]) -> str:
+    """A table for every kind of work, dtype and number of threads."""
+    about = ", ".join(f"{name} {version}" for name, version in machine().items())
+    lines = ["# gpuconv on the CPU, and its peers", "", f"Written by `python -m bench.cpu`: {about}.", "", LEGEND]
+    for work, title in TITLES.items():
+        for threads in sorted({k[4] for k in results if k[0] == work}):
+            plural = "thread" if threads == 1 else "threads"
+            lines += ["", f"## {title}, {threads} {plural}"]
+            lines += _table(results, work, threads)
+    return "\n".join(lines) + "\n"
+
+
+def _table(results: dict[Key, Row], work: str, threads: int) -> list[str]:
+    rows = {k: row for k, row in results.items() if k[0] == work and k[4] == threads}
+    sizes, taps = sorted({k[2] for k in rows}), sorted({k[3] for k in rows})
+    lines = ["", "| | " + " | ".join(f"K = {k}" for k in taps) + " |", "|" + " --- |" * (len(taps) + 1)]
+    for dtype in NAMES:
+        for size in sizes:
+            cells = [_cell(rows.get((work, dtype, size, k, threads))) for k in taps]
+            if any(cells):
+                shape = f"{size} x {size}" if work in ("direct", "separable") else ""
+                lines.append(f"| {NAMES[dtype]} {shape} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return ""
+    peer, value = best_peer(row), ratio(row)
+    ours = row["times"][OURS]["median"]
+    shown = f"{ours / 1000:.2f} ms" if ours < 10_000 else f"{ours / 1000:.0f} ms"
+    return f"**{value:.2f}**<br>{peer[0]}, {shown}" if peer else shown

@@ -1,0 +1,59 @@
+"""Time of several functions in one process, taken in turns, on a machine that others use too."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+TASKS = Path("/proc/self/task")
+CLEAN = 0.03  # share of a sample's time that this process's threads may have waited for a processor
+LEAST = 5  # clean samples that a median needs
+
+
+@dataclass
+class Samples:
+    """Seconds of each run, and the part of them in which a thread was ready but had no processor."""
+
+    seconds: list[float]
+    waited: list[float]
+
+    def clean(self) -> np.ndarray:
+        """The undisturbed samples; the faster half of all where there are not enough."""
+        seconds, waited = np.array(self.seconds), np.array(self.waited)
+        clean = seconds[waited <= CLEAN * seconds + 2e-6]
+        return clean if len(clean) >= min(LEAST, len(seconds)) else np.sort(seconds)[: max(1, len(seconds) // 2)]
+
+    def summary(self) -> dict[str, float]:
+        """Median and quartiles in microseconds, and how many samples stand behind them."""
+        low, median, high = (float(q) * 1e6 for q in np.percentile(self.clean(), (25, 50, 75)))
+        counts = {"clean": len(self.clean()), "samples": len(self.seconds)}
+        return {"median": round(median, 1), "low": round(low, 1), "high": round(high, 1)} | counts
+
+
+def interleaved(functions: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, float]]:
+    """Run all in turns for about `budget` seconds in all (at least three times each); a summary of each."""
+    samples = {name: Samples([], []) for name in functions}
+    for function in functions.values():  # compiles, allocates, fills caches
+        function()
+    stop = time.perf_counter() + budget
+    while time.perf_counter() < stop or min(len(s.seconds) for s in samples.values()) < 3:
+        for name, function in functions.items():
+            waited, start = _waited(), time.perf_counter()
+            function()
+            samples[name].seconds.append(time.perf_counter() - start)
+            samples[name].waited.append(_waited() - waited)
+    return {name: s.summary() for name, s in samples.items()}
+
+
+def _waited() -> float:
+    """Seconds that the threads of this process have spent in the queue for a processor."""
+    total = 0
+    for task in os.listdir(TASKS) if TASKS.exists() else ():
+        try:
+            total += int((TASKS / task / "schedstat").read_text().split()[1])
+        except (OSError, IndexError):
+            continue  # a thread that has ended, or a kernel that does not count
+    return total * 1e-9
