@@ -6,23 +6,21 @@
 //   weights  (filter_h, filter_w): by value, at most CAPACITY of them, or where CAPACITY is 0 on the device
 //   out      (images, out_h, out_w), C order
 // Prelude: image_t, out_t, acc_t; BLOCK_H, BLOCK_W (threads; BLOCK_W 32), ROWS (of 64 bytes of sums a thread);
-//          CHUNK (32 columns of the filter at a time, 0 if it has no more), REST (columns after them, at most 32), PIECE_H;
-//          CAPACITY;
-//          OFFSET (columns that the tile begins before its first window, so that with the usual pad it begins at a
-//          multiple of 16 bytes); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
+//          CHUNK (32 columns of the filter at a time, 0 if it has no more), REST (columns after them, at most 32);
+//          PIECE_H; CAPACITY; OFFSET as in conv2d_small.cu; BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Launch:  32 x BLOCK_H threads, a tile of ROWS * STEP x TILE_W outputs a block; grid as in place.cuh.
 // Shared:  SHARED_H * PITCH * 16 + PIECE_H * PIECE_W * sizeof(acc_t) bytes, static.
-// Reference: Lavin, maxDNN: an efficient convolution kernel for deep learning with Maxwell GPUs, 2015 (registers per load).
+// Reference: Lavin, maxDNN: an efficient convolution kernel for deep learning with Maxwell GPUs, 2015.
 //
-// The filter is taken in pieces of at most PIECE_H x PIECE_W taps, whose samples fit into shared memory. A row of a piece
-// stays a loop, so that the code fits the instruction cache; its columns are unrolled.
+// The filter is taken in pieces of at most PIECE_H x PIECE_W taps, whose samples fit into shared memory. Rows of a
+// piece stay a loop, so that the code fits the instruction cache; its columns are unrolled.
 // Eight neighbouring lanes are 2 along x and 4 along y; PITCH is odd: their 16-byte loads meet no bank twice.
 
 #include "place.cuh"
 #include "stage.cuh"
 #include "store.cuh"
 
-constexpr int OUTPUTS = 4 * VECTOR, STEP = 8 * BLOCK_H;  // of a thread along x; rows from one of its outputs to the next
+constexpr int OUTPUTS = 4 * VECTOR, STEP = 8 * BLOCK_H;  // of a thread along x; rows between its outputs
 constexpr int TILE_H = ROWS * STEP, TILE_W = 4 * OUTPUTS;
 constexpr int COLUMNS = CHUNK ? CHUNK : REST, PIECE_W = ceil_div(COLUMNS, VECTOR) * VECTOR;
 constexpr int VECTORS = ceil_div(OFFSET + TILE_W + COLUMNS - 1, VECTOR), PITCH = VECTORS | 1;
@@ -55,7 +53,8 @@ __device__ __forceinline__ void stage_taps(
 
 // The products of COUNT columns of a piece of the filter, for all outputs of a thread.
 template <int COUNT>
-__device__ __forceinline__ void add_rows(acc_t (&sums)[ROWS][OUTPUTS], const vector_t* samples, const vector_t* taps, int rows) {
+__device__ __forceinline__ void add_rows(acc_t (&sums)[ROWS][OUTPUTS], const vector_t* samples, const vector_t* taps,
+                                         int rows) {
     constexpr int TAPS = ceil_div(COUNT, VECTOR), WINDOW = ceil_div(OFFSET + OUTPUTS + COUNT - 1, VECTOR);  // vectors
     if constexpr (COUNT > 0) {
         #pragma unroll(COUNT <= 16 ? 2 : 1)
@@ -76,9 +75,9 @@ __device__ __forceinline__ void add_rows(acc_t (&sums)[ROWS][OUTPUTS], const vec
 }
 
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_large(
-    const image_t* __restrict__ image, const __grid_constant__ Weights<CAPACITY>::Argument weights, out_t* __restrict__ out,
-    int height, int width, int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h, int filter_h, int filter_w,
-    int piece_h, acc_t fill)
+    const image_t* __restrict__ image, const __grid_constant__ Weights<CAPACITY>::Argument weights,
+    out_t* __restrict__ out, int height, int width, int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h,
+    int filter_h, int filter_w, int piece_h, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][PITCH];
     __shared__ vector_t taps[PIECE_H][PIECE_W / VECTOR];
@@ -102,7 +101,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_large(
         }
     }
 
-    out += static_cast<long long>(n * out_h + tile_y) * out_w + tile_x;
+    out += (static_cast<long long>(n) * out_h + tile_y) * out_w + tile_x;
     if (tile_y + TILE_H <= out_h && tile_x + TILE_W <= out_w && has_aligned_rows(out, out_w)) {
         out += static_cast<long long>(y) * out_w + x * OUTPUTS;
         #pragma unroll

@@ -8,12 +8,12 @@
 // Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W; BLOCK_H, BLOCK_W (threads), ROWS (outputs a thread, down);
 //          OFFSET (columns that the tile begins before its first window, so that with the usual pad it begins at a
 //          multiple of 16 bytes); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
-// Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W * VECTOR outputs a block; tiles along grid x, the
+// Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W * VECTOR outputs a block; tiles: grid x, the
 //          rows of tiles of all images along grid y, continued along z.
 // Shared:  SHARED_H * SHARED_W * 16 bytes, static.
 // Reference: Iandola et al., Communication-minimizing 2D convolution in GPU registers, ICIP 2013.
 //
-// A thread owns ROWS x VECTOR outputs. It walks once down the ROWS + FILTER_H - 1 rows of the tile that they need, holds
+// A thread owns ROWS x VECTOR outputs. It walks down the ROWS + FILTER_H - 1 rows of the tile that they need, holds
 // one window of a row in registers and adds it to every output it belongs to: a 16-byte load feeds up to
 // VECTOR * FILTER_H * FILTER_W / 2 multiply-adds.
 
@@ -31,7 +31,8 @@ struct Weights {
 };
 
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_small(
-    const image_t* __restrict__ image, const __grid_constant__ Weights weights, out_t* __restrict__ out, int height, int width,
+    const image_t* __restrict__ image, const __grid_constant__ Weights weights, out_t* __restrict__ out,
+    int height, int width,
     int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][SHARED_W];

@@ -10,7 +10,7 @@
 template <class A, class B> constexpr bool is_same = false;
 template <class A> constexpr bool is_same<A, A> = true;
 
-// if (wanted) shared[index + AHEAD] = global[AHEAD]; `shared` is the same for all copies of a thread, and AHEAD goes into
+// if (wanted) shared[index + AHEAD] = global[AHEAD]; `shared` is one for all copies of a thread, and AHEAD goes into
 // the instruction, so that few addresses are computed.
 template <int AHEAD, int COUNT>
 __device__ __forceinline__ void copy_if(

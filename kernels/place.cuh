@@ -1,4 +1,4 @@
-// place.cuh: which tile a block computes. Tiles of an image lie side by side along grid x; its rows of tiles, and after them
+// place.cuh: which tile a block computes. Tiles of an image lie side by side along grid x; its rows of tiles, then
 // those of the next image, along grid y, continued along z.
 
 struct Place {

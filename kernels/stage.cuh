@@ -11,10 +11,11 @@ struct Images {
     acc_t fill;
 };
 
-// A rectangle inside the image, COUNT values a copy (VECTOR where its rows begin at aligned addresses); no tests but of its
+// A rectangle inside the image, COUNT values a copy (VECTOR where its rows are aligned); no tests but of its
 // size.
 template <int COUNT, int LEAST, int MOST, int VECTORS, int PITCH>
-__device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int width, int top, int left) {
+__device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int width, int top,
+                                             int left) {
     constexpr int COLUMNS = VECTORS * VECTOR / COUNT, STRIDE = PITCH * VECTOR / COUNT;  // in copies
     const int tx = threadIdx.x, ty = threadIdx.y;
     auto* target = reinterpret_cast<Vector<acc_t, COUNT>*>(tile) + ty * STRIDE + tx;
@@ -48,10 +49,12 @@ __device__ __forceinline__ void stage_anywhere(
         const image_t* source = image + static_cast<long long>(n * images.height + row) * images.width;
         #pragma unroll
         for (int j = 0; j < PASSES; ++j) {
-            const bool wanted = (j + 1) * BLOCK_W <= WIDTH || tx + j * BLOCK_W < WIDTH, outside = row < 0 || columns[j] < 0;
+            const bool wanted = (j + 1) * BLOCK_W <= WIDTH || tx + j * BLOCK_W < WIDTH;
+            const bool outside = row < 0 || columns[j] < 0;
             const int index = y * PITCH * VECTOR + j * BLOCK_W;
             if (wanted && outside) values[index].at[0] = images.fill;
-            copy_if<0>(wanted && !outside, values, index, reinterpret_cast<const Vector<image_t, 1>*>(source + columns[j]));
+            const auto* value = reinterpret_cast<const Vector<image_t, 1>*>(source + columns[j]);
+            copy_if<0>(wanted && !outside, values, index, value);
         }
     }
 }
@@ -65,7 +68,8 @@ __device__ __forceinline__ void stage(
     const bool inside = top >= 0 && left >= 0 && top + rows <= images.height && left + VECTORS * VECTOR <= images.width;
     const bool aligned = left % VECTOR == 0 && has_aligned_rows(image, images.width);
     const int first = n * images.height + top;
-    if (inside && aligned) stage_inside<VECTOR, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
+    if (inside && aligned)
+        stage_inside<VECTOR, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
     else if (inside) stage_inside<1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
     else stage_anywhere<VECTORS, PITCH>(tile, image, images, n, rows, top, left);
     copies_arrive();

@@ -21,7 +21,7 @@ __device__ __forceinline__ void put_shared(vector_t* tile, const acc_t* sums) {
 }
 
 // From shared memory, where rows are PITCH vectors apart, what lies inside the output: neighbouring threads store
-// neighbouring values, whatever their alignment. `out` is the output of the tile's first value, `rows` and `columns` what
+// neighbouring values, whatever their alignment. `out` is that of the tile's first value, `rows` and `columns` what
 // is left of the output from there.
 template <int HEIGHT, int WIDTH, int PITCH>
 __device__ __forceinline__ void store_tile(out_t* out, const vector_t* tile, int out_w, int rows, int columns) {

@@ -30,7 +30,8 @@ __device__ __forceinline__ vector_t load_shared(const vector_t* shared) {
 }
 
 // COUNT vectors side by side, as single values.
-template <int COUNT> __device__ __forceinline__ void load_window(acc_t (&window)[COUNT * VECTOR], const vector_t* shared) {
+template <int COUNT>
+__device__ __forceinline__ void load_window(acc_t (&window)[COUNT * VECTOR], const vector_t* shared) {
     #pragma unroll
     for (int v = 0; v < COUNT; ++v) {
         const vector_t part = load_shared(shared + v);

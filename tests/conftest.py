@@ -45,3 +45,11 @@ def automatic_selection(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("GPUCONV_BACKEND", raising=False)
     monkeypatch.setattr(backends, "_process_choice", [])
+    if not HAS_DRIVER:  # the stand-in is for those who name it, and for arrays of its own
+        monkeypatch.setattr(backends, "worth_a_gpu", lambda problem: False)
+
+
+@pytest.fixture
+def on_numpy(monkeypatch: pytest.MonkeyPatch, automatic_selection: None) -> None:
+    """For tests of text that names the backend: not the one that happens to be compiled already."""
+    monkeypatch.setenv("GPUCONV_BACKEND", "numpy")

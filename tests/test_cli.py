@@ -9,6 +9,8 @@ from command_line import gpuconv
 
 from gpuconv import __version__, backends, verify
 
+pytestmark = pytest.mark.usefixtures("on_numpy")
+
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):

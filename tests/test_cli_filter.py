@@ -14,6 +14,8 @@ from scipy import ndimage
 from gpuconv import filters
 from gpuconv.imagefile import Picture, read, write
 
+pytestmark = pytest.mark.usefixtures("on_numpy")
+
 
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path, monkeypatch):

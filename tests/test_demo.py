@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from gpuconv import demo, filters, imagefile
 from gpuconv.files import FileError
 
+pytestmark = pytest.mark.usefixtures("on_numpy")
+
 
 def test_the_photograph_comes_with_its_source():
     photo = demo.photograph()

@@ -72,7 +72,9 @@ def random_call(rng: np.random.Generator) -> Call:
     x = laid_out(rng, x)
     if rng.random() < 0.3:
         kind = "i2" if code[0] in "iu?" and weights_code[0] == "i" else "f4"
-        return separable_call(x, [rng.integers(-8, 8, n).astype(kind) for n in filter_], options)
+        return separable_call(
+            x, [rng.integers(-8, 8, n).astype(kind) for n in filter_], replace(options, skip_zero_taps=False)
+        )
     weights = random_values(rng, filter_, weights_code)
     if options.skip_zero_taps:
         weights[rng.random(filter_) < 0.5] = 0

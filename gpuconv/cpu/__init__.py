@@ -1,7 +1,7 @@
 """Compiled code for the CPU: kernels written as LLVM IR, compiled for this processor by llvmlite, kept on disk.
 
-Write: `values` and `emitter` write LLVM IR; `sums`, `tiles` and `line` are the inner loops, `rows` converts rows, `slots`
-loads them, and `driver` puts the loops over the output around it all.
+Write: `values` and `emitter` write LLVM IR; `sums`, `tiles` and `line` are the inner loops, `rows` converts rows,
+`slots` loads them, and `driver` puts the loops over the output around it all.
 
 Compile: `target` is the processor, `jit` makes a kernel callable, `cache` keeps its machine code on disk, and `warm`
 knows the kernels that a problem takes.

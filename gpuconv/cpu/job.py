@@ -33,6 +33,7 @@ FIELDS = (
 LINE = ("weights", "taps", "tap_columns", "paired", "rows", "inner_rows", "outs")  # what a Line reads
 INDEX = {name: len(COUNTERS) + i for i, name in enumerate(FIELDS)}
 ALIGNMENT = 64
+BLOCKS = 8  # a thread, so that none waits long for the last
 
 
 @dataclass
@@ -122,8 +123,9 @@ def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -
     wide = max(ring_bytes // (span * row), 4 * columns.reach // columns.stride, 4 * shape.lanes // inner.extent, 1)
     across = -(-columns.out_extent // wide)
     down = 1
-    if threads > 1:
-        down = min(job["groups"], -(-4 * threads // (lay.images * across)))
+    if threads > 1:  # blocks of at least two tiles and four times the rows that neighbours both load
+        tallest = max(2 * shape.rows, 4 * rows.reach)
+        down = min(-(-rows.out_extent // tallest), -(-BLOCKS * threads // (lay.images * across)))
     width = -(-columns.out_extent // across)
     samples = -(-((width - 1) * columns.stride + columns.reach + 1) // columns.stride) * inner.extent + 2 * shape.lanes
     part = _odd(samples * shape.size)

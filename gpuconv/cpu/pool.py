@@ -15,7 +15,7 @@ import numpy as np
 
 from gpuconv.cpu.job import ALIGNMENT, Job, address
 
-SPINS = 2000  # looks at the counter of finished blocks before the caller sleeps between looks
+SPINS = 50_000  # looks at the counter of finished blocks, some 50 us, before the caller sleeps between looks
 PAUSE = 20e-6  # seconds between these
 Driver = Callable[[int, int, int], None]
 

@@ -7,6 +7,6 @@ GAIN = 1.5  # passes pay where the direct sum costs more than this many times th
 
 def takes_passes(problem: Problem) -> bool:
     """Whether separable weights are taken one axis at a time."""
-    if problem.rank != 2 or problem.compute_dtype.kind == "c" or 1 in problem.filter:
+    if problem.rank != 2 or 1 in problem.filter or problem.compute_dtype.kind == "c" or problem.skip_zero_taps:
         return False
     return problem.taps > GAIN * sum(problem.filter)

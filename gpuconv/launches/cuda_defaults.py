@@ -7,6 +7,7 @@ import numpy as np
 
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization
+from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.launches.cuda_separable import separable_stream
@@ -28,17 +29,24 @@ def default_specializations() -> tuple[Specialization, ...]:
 
 def default_launches() -> tuple[LaunchPlan, ...]:
     """One launch for each default specialisation."""
-    planned = [*_tiled(), *_separable(), *_signals(), *_layers(), *_direct()]
+    planned = [*_small_and_large(), *_tiled(), *_separable(), *_signals(), *_layers(), *_direct()]
     refusals = [launch for launch in planned if isinstance(launch, str)]
     assert not refusals, refusals
     return tuple({launch.specialization: launch for launch in planned if isinstance(launch, LaunchPlan)}.values())
 
 
-def _tiled() -> list[LaunchPlan | str]:
+def _small_and_large() -> list[LaunchPlan | str]:
     boundaries: tuple[Boundary, ...] = get_args(Boundary)
-    problems = [_filter(SINGLE, (n, n)) for n in (3, 5, 7, 11, 15)]
-    problems += [_filter(SINGLE, (5, 5), boundary) for boundary in boundaries]
-    problems += [_filter(types, (5, 5), "symmetric") for types in (DOUBLE, HALF, BYTES, WIDENED, EXACT)]
+    small = [_filter(SINGLE, (n, n), "symmetric") for n in (3, 7, 9, 11)]
+    small += [_filter(SINGLE, (5, 5), boundary) for boundary in boundaries]
+    small += [_filter(types, (5, 5), "symmetric") for types in (DOUBLE, HALF, BYTES, EXACT)]
+    large = [_filter(SINGLE, (n, n), "symmetric") for n in (15, 31, 63)]
+    return [conv2d_small(problem, KNOWN) for problem in small] + [conv2d_large(problem, KNOWN) for problem in large]
+
+
+def _tiled() -> list[LaunchPlan | str]:
+    problems = [_filter(SINGLE, (n, n)) for n in (5, 15)]
+    problems += [_filter(types, (5, 5), "symmetric") for types in (DOUBLE, WIDENED, EXACT)]
     return [conv2d_tiled(problem, KNOWN) for problem in problems]
 
 

@@ -70,7 +70,7 @@ def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
     tiles_w = ceil_div(problem.out_extent[1], THREADS * columns)
     resident = _resident(facts.device, constants["BLOCKS"], shared_bytes)
     strip_h = _strip(problem, tiles_w * problem.images, resident)
-    weights = array(taps, taps, specialization, by_value=True)
+    weights = array("factors", taps, specialization, by_value=True)
     return _launch(problem, specialization, weights, shared_bytes, tiles_w, strip_h)
 
 
