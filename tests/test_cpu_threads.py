@@ -106,7 +106,9 @@ def test_auto_does_not_wait_for_a_compiler(monkeypatch):
     small = _problem()
     assert "not compiled yet" in cpu.hesitation(small, Facts(weights_sum=9.0))
     assert backends.select(small, Facts(weights_sum=9.0), None)[1].backend == "numpy"
-    assert cpu.hesitation(_problem((3000, 3000)), Facts(weights_sum=9.0)) is None
+    side = int((jit.COMPILE_SECONDS * cpu.NUMPY_RATE / 9) ** 0.5) + 1
+    assert cpu.hesitation(_problem((side, side)), Facts(weights_sum=9.0)) is None
+    cpu._meanwhile.clear()
     calls = int(jit.COMPILE_SECONDS * cpu.NUMPY_RATE / small.multiply_adds) + 1  # NumPy has taken as long as compiling
     assert [cpu.hesitation(small, Facts(weights_sum=9.0)) for _ in range(calls)][-1] is None
     monkeypatch.setattr(jit, "ready", lambda kernel: True)

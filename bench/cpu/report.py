@@ -21,7 +21,7 @@ PACKAGES = ("numpy", "llvmlite", "scipy", "opencv-python-headless", "torch")
 LEGEND = """Each figure is the time of the fastest peer divided by gpuconv's, so 2.0 is twice as fast; under it stand
 that peer and gpuconv's median time. Everyone is called as a user would call it, with no output to write to. The median
 is that of the samples in which no thread of the process had to wait for a processor; all contenders of a cell ran in
-turns in one process, after gpuconv's result was found within its error bound."""
+turns, in bursts of 3 ms, in one process, after gpuconv's result was found within its error bound."""
 
 
 def key(row: Row) -> Key:

@@ -11,11 +11,13 @@ import numpy as np
 TASKS = Path("/proc/self/task")
 CLEAN = 0.03  # share of a sample's time that this process's threads may have waited for a processor
 LEAST = 5  # clean samples that a median needs
+SLOW = 10  # times the fastest: not worth more than two turns
+BURST = 3e-3  # seconds of a turn
 
 
 @dataclass
 class Samples:
-    """Seconds of each run, and the part of them in which a thread was ready but had no processor."""
+    """Seconds of each run, and the part of them (of its burst) in which a thread was ready but had no processor."""
 
     seconds: list[float]
     waited: list[float]
@@ -34,18 +36,38 @@ class Samples:
 
 
 def interleaved(functions: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, float]]:
-    """Run all in turns for about `budget` seconds in all (at least three times each); a summary of each."""
+    """Run all in turns for about `budget` seconds in all; a summary of each.
+
+    A turn is a short burst, as in a loop over images; its first run, with the caches full of others' data, does not
+    count. Those that take more than SLOW times as long as the fastest have two turns.
+    """
     samples = {name: Samples([], []) for name in functions}
-    for function in functions.values():  # compiles, allocates, fills caches
-        function()
-    stop = time.perf_counter() + budget
-    while time.perf_counter() < stop or min(len(s.seconds) for s in samples.values()) < 3:
+    first = {name: _seconds(function) for name, function in functions.items()}  # compiles, allocates
+    slow = {name for name, seconds in first.items() if seconds > SLOW * min(first.values())}
+    stop, rounds = time.perf_counter() + budget, 0
+    while time.perf_counter() < stop or rounds < LEAST:
         for name, function in functions.items():
-            waited, start = _waited(), time.perf_counter()
-            function()
-            samples[name].seconds.append(time.perf_counter() - start)
-            samples[name].waited.append(_waited() - waited)
+            if rounds < 2 or name not in slow:
+                _burst(function, samples[name])
+        rounds += 1
     return {name: s.summary() for name, s in samples.items()}
+
+
+def _burst(function: Callable[[], object], samples: Samples) -> None:
+    before, start = _waited(), time.perf_counter()
+    seconds = [_seconds(function)]
+    while time.perf_counter() - start < BURST:
+        seconds.append(_seconds(function))
+    counted = seconds[1:] or seconds
+    waited = (_waited() - before) / len(seconds)
+    samples.seconds += counted
+    samples.waited += [waited] * len(counted)
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 def _waited() -> float:

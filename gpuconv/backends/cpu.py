@@ -14,9 +14,8 @@ from gpuconv.problem import Problem
 
 NUMPY_RATE = 1e9  # products a second of the numpy backend
 
-_meanwhile: defaultdict[object, float] = defaultdict(
-    float
-)  # modelled seconds that NumPy has taken for want of a kernel
+# Modelled seconds that NumPy has taken for want of a kernel.
+_meanwhile: defaultdict[object, float] = defaultdict(float)
 
 
 def unavailable() -> str | None:
@@ -58,7 +57,12 @@ def _half(problem: Problem) -> str | None:
 
 
 def hesitation(problem: Problem, facts: Facts) -> str | None:
-    """Why "auto" lets NumPy compute this: as long as compiling would take longer than what NumPy has taken so far."""
+    """Why "auto" lets NumPy compute this: as long as compiling would take longer than what NumPy has taken so far.
+
+    The sums of scipy.ndimage are rounded after every product, which NumPy repeats to the bit; the kernels here fuse.
+    """
+    if problem.skip_zero_taps and problem.compute_dtype.kind in "fc":
+        return "scipy.ndimage's own rounding is that of the numpy backend"
     from gpuconv.cpu import jit, warm
 
     separable = facts.separable and takes_passes(problem)
