@@ -19,7 +19,9 @@ def fold(problem: Problem, operands: Operands, out_order: Ints, out: View | None
 
     `out_order` says where each axis of the caller is among the engine's; `out` is in the caller's order, None if new.
     """
-    if problem.rank != 1 or not problem.is_filter or problem.bias or 0 in problem.out_shape:
+    if problem.rank != 1 or not problem.is_filter or 0 in problem.out_shape:
+        return None
+    if len(problem.batch) in out_order:  # a layer keeps its channel axis
         return None
     axis = out_order.index(len(problem.out_shape) - 1)  # the filtered one, for the caller
     inner = problem.batch[axis:]

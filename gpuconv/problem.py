@@ -96,8 +96,8 @@ class Problem:
 
     @property
     def is_filter(self) -> bool:
-        """Whether one filter runs over single-channel images (as opposed to a layer)."""
-        return self.channels_in == self.channels_out == 1
+        """Whether one filter runs over single-channel images and nothing is added (as opposed to a layer)."""
+        return self.channels_in == self.channels_out == 1 and not self.bias
 
     @cached_property
     def multiply_adds(self) -> int:

@@ -29,7 +29,7 @@ class Factors:
 
 def separate(problem: Problem, weights: np.ndarray, precision: str) -> Factors | None:
     """Factors of the (1, 1, H, W) weights of a problem, where two passes are worth it and within the precision."""
-    if problem.rank != 2 or not problem.is_filter or problem.skip_zero_taps or problem.bias:
+    if problem.rank != 2 or not problem.is_filter or problem.skip_zero_taps:
         return None
     if problem.taps <= GAIN * sum(problem.filter):
         return None

@@ -14,6 +14,8 @@ LAYERS = [  # input, weight, options
     ((2, 8, 70), (4, 8, 9), {"padding": 4}),
     ((2, 8, 70), (8, 2, 4), {"padding": "same", "groups": 4, "dilation": 3}),
     ((5, 300), (6, 5, 31), {"stride": 5}),
+    ((1, 9), (1, 1, 3), {"padding": 1}),
+    ((3, 1, 9), (1, 1, 3), {}),
 ]
 
 

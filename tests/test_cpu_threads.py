@@ -109,8 +109,12 @@ def test_auto_does_not_wait_for_a_compiler(monkeypatch):
     side = int((jit.COMPILE_SECONDS * cpu.NUMPY_RATE / 9) ** 0.5) + 1
     assert cpu.hesitation(_problem((side, side)), Facts(weights_sum=9.0)) is None
     cpu._meanwhile.clear()
-    calls = int(jit.COMPILE_SECONDS * cpu.NUMPY_RATE / small.multiply_adds) + 1  # NumPy has taken as long as compiling
+    calls = int(jit.COMPILE_SECONDS * cpu.NUMPY_RATE / small.multiply_adds) + 2  # NumPy has taken as long as compiling
     assert [cpu.hesitation(small, Facts(weights_sum=9.0)) for _ in range(calls)][-1] is None
+    monkeypatch.setattr(cpu, "_meanwhile", cpu.defaultdict(float))
+    monkeypatch.delitem(sys.modules, "llvmlite.binding", raising=False)
+    assert "not loaded yet" in cpu.hesitation(small, Facts(weights_sum=9.0))
+    assert cpu.hesitation(_problem((4000, 4000)), Facts(weights_sum=9.0)) is None
     monkeypatch.setattr(jit, "ready", lambda kernel: True)
     assert backends.select(_problem((9, 9)), Facts(weights_sum=9.0), None)[1].backend == "cpu"
 

@@ -21,7 +21,9 @@ class Kernel:
     parameters: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
-        return "_".join(map(str, (self.write.__module__.rpartition(".")[2], self.write.__name__, *self.parameters)))
+        return "_".join(
+            map(str, (self.write.__module__.rpartition(".")[2], self.write.__name__.strip("_"), *self.parameters))
+        )
 
 
 _loaded: dict[Kernel, tuple[int, Any]] = {}  # address, and the library that must stay alive

@@ -45,26 +45,29 @@ def recipe(problem: Problem, dtype: DType, *, separable: bool, listed: bool, str
     divide(job, lay, shape, threads, LINE_BYTES if kind == "line" else RING_BYTES)
     job.point(fill=np.full(1, problem.fill, dtype))
     _set_rows(job, problem, lay, code, shape, borrow=not separable and isinstance(tile, Small | Line))
+    return Recipe(driver(address(kernel)), job, lay.rows, _set_taps(job, lay, shape, kind, separable=separable))
+
+
+def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, *, separable: bool) -> np.ndarray:
+    """Where the taps read; the columns of one row of weights are returned."""
     columns = _columns(job, lay.columns, lay.inner.extent * shape.size)
     neighbours = lay.columns.dilation == lay.columns.stride == lay.inner.extent == 1
     prefix = "line_" if separable else ""
     job.point(**{f"{prefix}tap_columns": columns})
     job.set(**{f"{prefix}taps": lay.columns.filter, f"{prefix}paired": int(neighbours)})
-    if separable:
+    if separable:  # the tile sees one column, already filtered
         job.set(weights_row=shape.size, filter_w=1)
     if kind == "taps" or separable:
-        list_taps(job, lay.rows, *_dense(lay.rows.filter, np.zeros(1, np.int64) if separable else columns))
-    return Recipe(driver(address(kernel)), job, lay.rows, columns)
+        across = np.zeros(1, np.int64) if separable else columns
+        r = np.repeat(np.arange(lay.rows.filter), len(across))
+        list_taps(job, lay.rows, r, np.tile(across, lay.rows.filter))
+    return columns
 
 
 def list_taps(job: Job, rows: Axis, r: np.ndarray, columns: np.ndarray) -> None:
     """Give a job its list of taps: the row of the weights and the place in a slot of each."""
     job.point(tap_rows=r * (8 * rows.dilation), tap_columns=columns)
     job.set(taps=len(columns))
-
-
-def _dense(height: int, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.repeat(np.arange(height), len(columns)), np.tile(columns, height)
 
 
 def _columns(job: Job, columns: Axis, pixel: int) -> np.ndarray:

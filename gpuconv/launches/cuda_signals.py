@@ -82,7 +82,7 @@ def _threads(signals: Problem, outputs: int, multiprocessors: int) -> int:
 
 def _rows(problem: Problem) -> Problem | None:
     """The problem as one over signals, if that is what it is."""
-    if not problem.is_filter or problem.bias or problem.rank > 2:
+    if not problem.is_filter or problem.rank > 2:
         return None
     if problem.rank == 1:
         return problem

@@ -28,7 +28,7 @@ GRID_LIMIT = 2**31 - 1  # blocks along x
 def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """Plan a 2D filter of a compiled size, without stride or dilation."""
     height, width = problem.filter[0], problem.filter[-1]
-    if not problem.is_filter or problem.bias:
+    if not problem.is_filter:
         return "conv2d_tiled filters single channels"
     if problem.rank != 2 or height != width or height not in TILED_FILTERS:
         compiled = ", ".join(map(str, TILED_FILTERS))
@@ -46,7 +46,7 @@ def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
 
 def conv1d(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """Plan a 1D filter of any length, stride and dilation."""
-    if problem.rank != 1 or not problem.is_filter or problem.bias:
+    if problem.rank != 1 or not problem.is_filter:
         return "conv1d filters single channels along one axis"
     if reason := unsupported(problem, facts):
         return reason
