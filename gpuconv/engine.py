@@ -66,12 +66,12 @@ def facts_of(call: Call) -> Facts:
     return Facts(
         image_place="host" if isinstance(image, np.ndarray) else "device",
         weights_place="host" if factors or isinstance(weights, np.ndarray) else "device",
-        weights_sum=math.prod(map(_largest_sum, arrays)) if arrays else None,
+        weights_sum=math.prod(map(_largest_sum, arrays)) if arrays and is_integer(call.problem.compute_dtype) else None,
         image_max=_largest_integer(image) if image.dtype.itemsize == 8 else None,
         bias_max=None if bias is None else _largest_integer(bias),
         separable=bool(factors),
         residual=call.operands.residual,
-        zero_taps=not arrays or not all(map(np.all, arrays)),
+        zero_taps=not (arrays and call.problem.skip_zero_taps) or not all(map(np.all, arrays)),
         precision=call.precision,
     )
 

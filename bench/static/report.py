@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .measure import Case, measure_all
+from .measure import GATE, Case, measure_all
 
 HERE = Path(__file__).parent
 # What must not change unnoticed: with the compiler of the committed report, and with another one.
+# Where a block is 8 threads wide, single values that edge blocks copy lie two to a bank; the loads of its windows do not.
+NARROW_GATE = "spill_instrs==0, bank_ways<=2"
 GATED = ("spills", "stack_bytes", "shared_bytes", "bank_ways", "multiply_adds", "failures")
 GATED_ELSEWHERE = ("spills", "shared_bytes", "failures")
 COLUMNS = {
@@ -47,7 +49,10 @@ def _case(launch: Any) -> Case:
     if compiled.kernel == "conv2d_tiled" and floating:
         expected = constants["FILTER_H"] * constants["FILTER_W"] * constants["ROWS"]
     text = source(compiled)
-    return Case(str(compiled), text, compiled.kernel, launch.block, launch.shared_bytes, multiply_adds=expected)
+    gate = NARROW_GATE if constants.get("BLOCK_W") == 8 else GATE
+    return Case(
+        str(compiled), text, compiled.kernel, launch.block, launch.shared_bytes, gate=gate, multiply_adds=expected
+    )
 
 
 def fresh(cases: Sequence[Case]) -> dict[str, Any]:
