@@ -9,9 +9,9 @@ from typing import Any
 from .measure import GATE, Case, measure_all
 
 HERE = Path(__file__).parent
-# What must not change unnoticed: with the compiler of the committed report, and with another one.
 # Where a block is 8 threads wide, single values that edge blocks copy lie two to a bank; its windows do not.
 NARROW_GATE = "spill_instrs==0, bank_ways<=2"
+# What must not change unnoticed: with the compiler of the committed report, and with another one.
 GATED = ("spills", "stack_bytes", "shared_bytes", "bank_ways", "multiply_adds", "failures")
 GATED_ELSEWHERE = ("spills", "shared_bytes", "failures")
 COLUMNS = {
