@@ -61,8 +61,11 @@ def _half(problem: Problem) -> str | None:
 def hesitation(problem: Problem, facts: Facts) -> str | None:
     """Why "auto" lets NumPy compute this: as long as it would take less time than getting ready here.
 
-    What NumPy has taken so far counts, too, so that many small calls get the kernels that one does not wait for.
+    What NumPy has taken so far counts, too, so that many small calls get the kernels that one does not wait for. The
+    sums of scipy.ndimage are rounded after every product, which NumPy repeats to the bit; the kernels here fuse.
     """
+    if problem.skip_zero_taps and problem.compute_dtype.kind in "fc":
+        return "scipy.ndimage's own rounding is that of the numpy backend"
     seconds = problem.multiply_adds / NUMPY_RATE
     if "llvmlite.binding" not in sys.modules and _sooner("llvmlite", seconds, LOAD_SECONDS):
         return "llvmlite is not loaded yet, and NumPy is done sooner"
