@@ -38,6 +38,13 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture
+def driver() -> None:
+    """For tests that need a real device."""
+    if not HAS_DRIVER:
+        pytest.skip("no NVIDIA driver is installed: `gpuconv verify` runs the same cases on a machine that has one")
+
+
 @pytest.fixture(autouse=True)
 def automatic_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the caller's environment or on another test's choice of backend."""
