@@ -5,6 +5,7 @@ for. So a zero tap stays exactly zero, the elementwise bound holds, and nan and 
 in every pass a window that touches one gives nan or infinity, and the signs of infinities meet in the same sums.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from gpuconv.planner import error_bound
 from gpuconv.problem import DType, Ints, Problem
 
 GAIN = 2.0  # the direct sum must cost this many times the products of the passes: 5 x 5 does, 4 x 4 does not
+REMEMBERED = 1 << 14  # bytes of weights up to which the factors are not looked for twice
 NORMWISE = {4: 1e-5, 8: 1e-13}  # error that precision="standard" allows, by bytes of a real number
 
 
@@ -33,6 +35,13 @@ def separate(problem: Problem, weights: np.ndarray, precision: str) -> Factors |
         return None
     if problem.taps <= GAIN * sum(problem.filter):
         return None
+    known = _separate if weights.nbytes <= REMEMBERED else _separate.__wrapped__
+    return known(problem, weights.tobytes(), weights.dtype, precision)
+
+
+@functools.lru_cache(maxsize=64)
+def _separate(problem: Problem, taps: bytes, dtype: DType, precision: str) -> Factors | None:
+    weights: np.ndarray = np.frombuffer(taps, dtype).reshape(problem.weights_shape)
     exact = is_integer(problem.compute_dtype)
     found = factorize(weights[0, 0], exact=exact)
     if found is None or not (exact or _holds(found, weights, problem.compute_dtype)):

@@ -6,6 +6,7 @@ python -m bench.cpu --work separable --sizes 1024 --taps 7 --threads 1 --seconds
 
 import argparse
 import sys
+from pathlib import Path
 
 from . import plots, report
 from .cells import SIZES, TAPS, Cell, cells, contenders, set_threads
@@ -23,16 +24,17 @@ def main() -> int:
     parser.add_argument("--taps", nargs="+", type=int, default=TAPS)
     parser.add_argument("--threads", nargs="+", type=int, default=(1, 2))
     parser.add_argument("--seconds", type=float, default=1.0, help="about how long a cell may take")
+    parser.add_argument("--folder", type=Path, default=report.HERE, help="where the report is read and written")
     parser.add_argument("--report", action="store_true", help="only write the tables and pictures again")
     arguments = parser.parse_args()
-    results = report.read()
+    results = report.read(arguments.folder)
     for cell in () if arguments.report else cells(tuple(arguments.work), tuple(arguments.sizes), tuple(arguments.taps)):
         for row in measure(cell, tuple(arguments.threads), arguments.seconds):
             results[report.key(row)] = row
             print(report.line(row), flush=True)
-        report.write(results)
-    report.write(results)
-    plots.draw(results)
+        report.write(results, arguments.folder)
+    report.write(results, arguments.folder)
+    plots.draw(results, arguments.folder)
     return 0
 
 

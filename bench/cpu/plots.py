@@ -1,6 +1,7 @@
 """Pictures of the report: time against taps, and against the size of the image."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .report import HERE, Key, Row
@@ -21,25 +22,25 @@ COLOURS = {
 }
 
 
-def draw(results: dict[Key, Row]) -> None:
+def draw(results: dict[Key, Row], folder: Path = HERE) -> None:
     """Write taps.svg and sizes.svg; float32, one thread."""
     rows = [row for key, row in results.items() if row["dtype"] == "f4" and row["threads"] == 1]
     by_taps = {w: [r for r in rows if r["work"] == w and r["size"] in (1024, 1_000_000)] for w in WORKS}
-    _figure("taps.svg", by_taps, "taps K", lambda row: row["taps"])
+    _figure(folder / "taps.svg", by_taps, "taps K", lambda row: row["taps"])
     by_size = {w: [r for r in rows if r["work"] == w and r["taps"] == 7] for w in ("direct", "separable")}
-    _figure("sizes.svg", by_size, "width and height of the image", lambda row: row["size"])
+    _figure(folder / "sizes.svg", by_size, "width and height of the image", lambda row: row["size"])
 
 
-def _figure(name: str, panels: dict[str, list[Row]], label: str, position: Callable[[Row], int]) -> None:
+def _figure(path: Path, panels: dict[str, list[Row]], label: str, position: Callable[[Row], int]) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):  # the same file for the same figures
+    with mpl.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):  # the same file for the same figures
         figure = Figure(figsize=(4.2 * len(panels), 4), layout="constrained")
         for axes, (work, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
             _panel(axes, rows, position)
             axes.set(title=WORKS[work], xlabel=label, ylabel="ms", xscale="log", yscale="log")
-        figure.savefig(HERE / name, metadata={"Date": None})
+        figure.savefig(path, metadata={"Date": None})
 
 
 def _panel(axes: Any, rows: list[Row], position: Callable[[Row], int]) -> None:

@@ -29,18 +29,18 @@ def key(row: Row) -> Key:
     return row["work"], row["dtype"], row["size"], row["taps"], row["threads"]
 
 
-def read() -> dict[Key, Row]:
+def read(folder: Path = HERE) -> dict[Key, Row]:
     """Return the rows of the report on disk."""
-    path = HERE / "report.json"
+    path = folder / "report.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     return {key(row): row for row in rows}
 
 
-def write(results: dict[Key, Row]) -> None:
+def write(results: dict[Key, Row], folder: Path = HERE) -> None:
     """Write report.json, a row a line, and report.md."""
     rows = ",\n".join(json.dumps(results[k]) for k in sorted(results))
-    (HERE / "report.json").write_text(f'{{"machine": {json.dumps(machine())}, "rows": [\n{rows}\n]}}\n')
-    (HERE / "report.md").write_text(markdown(results))
+    (folder / "report.json").write_text(f'{{"machine": {json.dumps(machine())}, "rows": [\n{rows}\n]}}\n')
+    (folder / "report.md").write_text(markdown(results))
 
 
 def machine() -> dict[str, str]:
