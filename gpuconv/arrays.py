@@ -62,6 +62,17 @@ class DeviceView:
         shape = (*self.shape[:axis], 1, *self.shape[axis:])
         return replace(self, shape=shape, strides=(*self.strides[:axis], 0, *self.strides[axis:]))
 
+    def every(self, axis: int, start: int, step: int, count: int) -> "DeviceView":
+        """`count` elements of an axis, `step` apart; backwards if that is negative."""
+        shape = (*self.shape[:axis], count, *self.shape[axis + 1 :])
+        strides = (*self.strides[:axis], self.strides[axis] * step, *self.strides[axis + 1 :])
+        return replace(self, pointer=self.pointer + start * self.strides[axis], shape=shape, strides=strides)
+
+    def cut(self, axis: int, start: int, stop: int) -> "DeviceView":
+        """The places [start, stop) along one axis."""
+        shape = (*self.shape[:axis], stop - start, *self.shape[axis + 1 :])
+        return replace(self, pointer=self.pointer + start * self.strides[axis], shape=shape)
+
     def overlaps(self, other: "DeviceView") -> bool:
         """Whether the two may share memory."""
         (a, b), (c, d) = self._bounds(), other._bounds()
@@ -84,6 +95,21 @@ def flip(view: View, axes: Ints) -> View:
 def insert_axis(view: View, axis: int) -> View:
     """With an axis of length 1 before `axis`, on either side."""
     return view[(slice(None),) * axis + (None,)] if isinstance(view, np.ndarray) else view.insert_axis(axis)
+
+
+def every(view: View, axis: int, start: int, step: int, count: int) -> View:
+    """`count` elements of an axis, `step` apart (backwards if that is negative), on either side."""
+    if not isinstance(view, np.ndarray):
+        return view.every(axis, start, step, count)
+    stop = start + step * count
+    return view[(slice(None),) * axis + (slice(start, stop if stop >= 0 else None, step),)]
+
+
+def cut(view: View, axis: int, start: int, stop: int) -> View:
+    """The places [start, stop) along one axis, on either side."""
+    if isinstance(view, np.ndarray):
+        return view[(slice(None),) * axis + (slice(start, stop),)]
+    return view.cut(axis, start, stop)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ def compute(
     """Return (result before its conversion, |weights| * |image| there), in long double or exact Python integers."""
     exact = _exact_dtype(problem)
     image, weights = image.astype(exact), weights.astype(exact)
+    if problem.op == "weight_gradient":
+        return _weight_gradient(problem, image, weights)
     result: np.ndarray = np.empty(problem.out_shape, exact)
     magnitude: np.ndarray = np.empty(problem.out_shape, exact)
     per_group, outputs = problem.channels_in // problem.groups, problem.channels_out // problem.groups
@@ -35,6 +37,29 @@ def compute(
                 at: Any = (..., c, *y)
                 result[at] = products.sum(axis=axes) + offset
                 magnitude[at] = np.abs(products).sum(axis=axes) + abs(offset)
+    return result, magnitude
+
+
+def _weight_gradient(problem: Problem, image: np.ndarray, grad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As compute: one sum over batch and positions for every weight."""
+    result: np.ndarray = np.empty(problem.out_shape, image.dtype)
+    magnitude: np.ndarray = np.empty(problem.out_shape, image.dtype)
+    outputs = problem.channels_out // problem.groups
+    axes = (*range(len(problem.batch)), *range(-problem.rank, 0))
+    with np.errstate(all="ignore"):
+        for r in np.ndindex(*problem.filter):
+            samples = image
+            for axis, tap in enumerate(r):
+                first = tap * problem.dilation[axis] - problem.pad_before[axis]
+                positions = [first + y * problem.stride[axis] for y in range(problem.out_extent[axis])]
+                planes = [_sample(problem, samples, axis - problem.rank, p) for p in positions]
+                samples = np.stack(planes, axis - problem.rank)
+            samples, grads = (np.moveaxis(a, -problem.rank - 1, 0) for a in (samples, grad))
+            for c, k in np.ndindex(*problem.out_shape[:2]):
+                products = grads[c] * samples[c // outputs * problem.out_shape[1] + k]
+                at: Any = (c, k, *r)
+                result[at] = products.sum(axis=axes)
+                magnitude[at] = np.abs(products).sum(axis=axes)
     return result, magnitude
 
 

@@ -25,7 +25,7 @@ def recorded(monkeypatch):
         calls.append(call)
         return gpuconv.engine.execute(call)
 
-    monkeypatch.setattr(gpuconv.nn, "execute", execute)
+    monkeypatch.setattr(gpuconv.nn.forward, "execute", execute)
     return calls
 
 

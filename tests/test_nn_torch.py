@@ -117,3 +117,43 @@ def test_a_gradient_is_never_dropped_silently(which):
 def test_empty_as_torch(shape):
     x, w = (torch.zeros(s) for s in shape)
     assert gpuconv.nn.conv2d(x, w).shape == torch.nn.functional.conv2d(x, w).shape
+
+
+TRANSPOSED = [  # input, weight, options of the transposed layer
+    ((2, 4, 5, 6), (4, 3, 3, 3), {}),
+    ((2, 4, 5, 6), (4, 3, 4, 2), {"stride": (2, 3), "padding": 1, "output_padding": (1, 2)}),
+    ((1, 6, 7, 3), (6, 2, 3, 5), {"stride": 2, "groups": 3, "dilation": (1, 2), "padding": (0, 3)}),
+    ((3, 4, 4), (3, 2, 1, 1), {"stride": 3, "output_padding": 2}),
+    ((2, 3, 9), (3, 5, 4), {"stride": 3, "dilation": 2, "padding": 2}),
+    ((2, 4, 3, 4, 5), (4, 2, 2, 3, 2), {"stride": (2, 1, 2), "groups": 2, "padding": 1}),
+]
+
+
+@pytest.mark.parametrize(("input_", "weight", "options"), TRANSPOSED)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
+def test_transposed_layers_against_torch(input_, weight, options, dtype):
+    name = f"conv_transpose{len(weight) - 2}d"
+    x, w, _ = tensors(input_, weight, dtype)
+    b = tensors((weight[1] * options.get("groups", 1),), (1,), dtype)[0]
+    theirs = getattr(torch.nn.functional, name)(x, w, b, **options)
+    ours = getattr(gpuconv.nn, name)(x, w, b, **options)
+    assert (type(ours), ours.shape, ours.dtype) == (torch.Tensor, theirs.shape, theirs.dtype)
+    magnitude = getattr(torch.nn.functional, name)(x.abs(), w.abs(), b.abs(), **options)
+    terms = np.prod(weight) / weight[1] + 5
+    assert ((ours - theirs).abs() <= 4 * terms * torch.finfo(dtype).eps * magnitude).all()
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")  # torch's own
+@pytest.mark.parametrize(("input_", "weight", "options"), [layer for layer in LAYERS if len(layer[0]) > 2])
+def test_gradients_against_torch(input_, weight, options):
+    x, w, _ = tensors(input_, weight, torch.float64)
+    function = function_of(weight)
+    x.requires_grad_(), w.requires_grad_()
+    output = getattr(torch.nn.functional, function.__name__)(x, w, **options)
+    grad = torch.from_numpy(np.random.default_rng(3).standard_normal(output.shape))
+    output.backward(grad)
+    _, backward = gpuconv.nn.vjp(function, x.detach(), w.detach(), **options)
+    _, back = gpuconv.nn.vjp(function, x.detach().abs(), w.detach().abs(), **options)
+    terms = x.numel() + w.numel() + grad.numel()  # more than any sum has
+    for theirs, ours, magnitude in zip((x.grad, w.grad), backward(grad), back(grad.abs()), strict=False):
+        assert ((ours - theirs).abs() <= 2 * terms * torch.finfo(x.dtype).eps * magnitude).all()

@@ -14,6 +14,7 @@ import numpy as np
 
 from gpuconv.arrays import Operands, View
 from gpuconv.backends.boundary import gather
+from gpuconv.backends.numpy_gradient import weight_gradient
 from gpuconv.conversion import convert
 from gpuconv.facts import Facts
 from gpuconv.planner import Plan
@@ -41,8 +42,10 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
 
 def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:
     """Compute the plan into `out`, whatever overlaps it."""
-    image, weights, bias, factors = operands.on_host(plan.accumulator)
     assert isinstance(out, np.ndarray)
+    if plan.problem.op == "weight_gradient":
+        return weight_gradient(plan, operands, out)
+    image, weights, bias, factors = operands.on_host(plan.accumulator)
     problem = plan.problem
     in_place = problem.overflow != "raise" and not np.may_share_memory(image, out)
     target = out if in_place else np.empty(out.shape, out.dtype)

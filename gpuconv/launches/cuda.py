@@ -30,6 +30,8 @@ LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (
 
 def unsupported(problem: Problem, facts: Facts) -> str | None:
     """Why no kernel computes a problem, or None."""
+    if problem.op == "weight_gradient":
+        return "no CUDA kernel computes gradients of weights"
     if problem.rank > 2:
         return f"the CUDA kernels take one or two spatial axes; got {problem.rank}"
     if "c" in (problem.compute_dtype.kind, problem.out_dtype.kind):

@@ -89,6 +89,8 @@ def copy_launch(source: DType, target: DType, shape: Ints) -> LaunchPlan:
 
 def unsupported(problem: Problem, facts: Facts) -> str | None:
     """Why no Numba kernel computes a problem, or None."""
+    if problem.op == "weight_gradient":
+        return "no Numba CUDA kernel computes gradients of weights"
     if problem.rank not in (1, 2):
         return f"the Numba CUDA kernels have one or two spatial axes; got {problem.rank}"
     if problem.compute_dtype.kind == "c" or problem.out_dtype.kind == "c":
