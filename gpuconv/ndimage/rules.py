@@ -1,4 +1,4 @@
-"""The rules of scipy.ndimage: axes, origins, taps and refusals. What `output` means is in ndimage_output.py."""
+"""The rules of scipy.ndimage: axes, origins, taps and refusals. What `output` means is in output.py."""
 
 import operator
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from gpuconv.core import adopted_call
 from gpuconv.engine import execute
 from gpuconv.errors import check_choice
 from gpuconv.faces import backwards, conjugated
-from gpuconv.ndimage_output import Target, check_supported, deliver, find_target
+from gpuconv.ndimage.output import Target, check_supported, deliver, find_target
 from gpuconv.options import Options
 from gpuconv.problem import Ints
 
@@ -35,7 +35,7 @@ def filter_axes(
 ) -> Any:
     """Convolve (flipped) or correlate with weights of any rank; tiny taps and nan taps are left out."""
     image, taps = adopt("input", x), adopt("weights", weights)
-    numbers = _axes(axes, image.view.ndim)
+    numbers = filter_numbers(axes, image.view.ndim)
     taps = _without_tiny(_in_float64(taps if flipped else conjugated("weights", taps)))
     if taps.view.ndim != len(numbers) or 0 in taps.view.shape:
         raise RuntimeError(
@@ -72,7 +72,7 @@ def _correlate(
     check_supported("input", x.view.dtype)
     _check_origins(origins, taps.view.shape)
     target = find_target(output, x, "c" in kinds)
-    boundary, fill = _boundary(mode), _fill_value(cval, *kinds)
+    boundary, fill = boundary_of(mode), fill_value(cval, *kinds)
     options = Options(
         boundary=boundary,
         fill=fill if boundary == "constant" else 0,
@@ -101,14 +101,15 @@ def _run(x: Adopted, taps: Adopted, target: Target, options: Options) -> Any:
     return deliver(result.reshape(x.view.shape), target)
 
 
-def _boundary(mode: Any) -> str:
+def boundary_of(mode: Any) -> str:
+    """The boundary that a mode names."""
     try:
         return BOUNDARIES[check_choice("mode", mode, tuple(BOUNDARIES))]
     except ValueError as error:
         raise RuntimeError(str(error)) from None
 
 
-def _fill_value(cval: Any, image_kind: str, weights_kind: str) -> complex:
+def fill_value(cval: Any, image_kind: str, weights_kind: str) -> complex:
     """`cval` as a number that input may hold; checked under every mode, as SciPy does."""
     if isinstance(cval, str) or np.ndim(cval):
         raise TypeError(f"cval must be a number; got {cval!r}")
@@ -120,7 +121,7 @@ def _fill_value(cval: Any, image_kind: str, weights_kind: str) -> complex:
     return float(cval)
 
 
-def _axes(axes: Any, ndim: int) -> Ints:
+def filter_numbers(axes: Any, ndim: int) -> Ints:
     """The `axes` argument as numbers from the front, in the caller's order."""
     if axes is None:
         return tuple(range(ndim))

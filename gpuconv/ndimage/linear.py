@@ -1,31 +1,10 @@
-"""Filters as scipy.ndimage spells them: its names, defaults, dtypes, centring and errors, on arrays of every library.
-
-Every call of SciPy 1.17 works here with the same arguments and returns the same shape and dtype, computed in float64
-and then cut off and wrapped to an integer output dtype. The NumPy backend sums the taps in SciPy's order, so that real
-results of `convolve` and `correlate` are equal to SciPy's (on x86-64, but for the sign of a zero). What differs:
-
-- `convolve1d` and `correlate1d` sum from the first tap to the last; SciPy adds opposite samples first if the weights
-  are symmetric or antisymmetric, and starts with the last tap if not. Floats differ by rounding errors, and integers
-  by 1 where the exact value is within the rounding error of an integer; weights inf, ..., -inf give nan here.
-- Complex results are summed in complex128 and rounded once; SciPy filters real and imaginary parts apart and rounds
-  each. So nan and inf in one part spread to both here; complex weights with output=input are right only here.
-- A value that the integer output dtype cannot hold wraps; SciPy does so where C says what happens, that is within 32
-  bits for the narrower dtypes. nan becomes 0, inf the nearest limit; SciPy's are what the processor makes of them.
-- Weights on a device are not fetched to look at them: tiny taps and nan taps among them are not left out, and nearly
-  symmetric ones are not made symmetric.
-- Weights without taps raise RuntimeError also where they have too many axes; `axes` out of range raises ValueError.
-- Masked arrays raise TypeError (SciPy ignores the mask), and so do boolean results in a Numba device array.
-
-Results are arrays of input's library. `output` may be a torch dtype.
-"""
+"""Filters with weights of the caller's."""
 
 # ruff: noqa: A002 - scipy.ndimage's parameter names
 
 from typing import Any
 
-from gpuconv.ndimage_rules import filter_axes, filter_line
-
-__all__ = ["convolve", "convolve1d", "correlate", "correlate1d"]
+from gpuconv.ndimage.rules import filter_axes, filter_line
 
 
 def convolve(

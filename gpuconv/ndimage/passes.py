@@ -1,0 +1,75 @@
+"""Filters made of 1D passes, one axis after another, or of one fused pass where that gives the same.
+
+SciPy converts to the output dtype after every pass. Integers are therefore filtered pass by pass; floats in one, with
+the outer product of the weights, where the boundary allows it: a constant outside other than 0 would be filtered too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpuconv.arrays import adopt
+from gpuconv.core import sepconvolve
+from gpuconv.ndimage.output import Target, find_target
+from gpuconv.ndimage.rules import BOUNDARIES, boundary_of, fill_value, filter_line
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A correlation with 1D weights along one axis."""
+
+    axis: int
+    weights: np.ndarray
+    mode: str
+    origin: int = 0
+
+
+def per_axis(value: Any, count: int) -> list[Any]:
+    """One value for each filtered axis, or the one value for all; RuntimeError as in SciPy."""
+    if np.iterable(value) and not isinstance(value, str):
+        values = list(value)
+        if len(values) != count:
+            raise RuntimeError(f"an argument must be one value or one per filtered axis ({count}); got {value!r}")
+        return values
+    return [value] * count
+
+
+def run(image: Any, passes: Sequence[Pass], output: Any, cval: Any) -> Any:
+    """Filter an image by all passes; without any it is copied."""
+    x = adopt("input", image)
+    target = find_target(output, x, x.view.dtype.kind == "c")
+    if not passes:
+        passes = [Pass(-1, np.ones(1), "reflect")] if x.view.ndim else []
+    if _fusable(passes, target, x.view.shape, cval, x.view.dtype.kind):
+        return _fused(image, passes, target)
+    for last, one in enumerate(passes, start=1 - len(passes)):
+        to = target.engine_dtype if last else target.dtype if target.array is None else target.array
+        image = filter_line(image, one.weights, one.axis, to, one.mode, cval, one.origin, flipped=False)
+    return image
+
+
+def _fusable(passes: Sequence[Pass], target: Target, shape: Any, cval: Any, kind: str) -> bool:
+    """Whether one pass with the outer product is what the passes give, up to rounding."""
+    boundaries = {boundary_of(one.mode) for one in passes}
+    centred = all(len(one.weights) % 2 and not one.origin for one in passes)
+    if len(passes) < 2 or len(boundaries) > 1 or not centred or 0 in shape or not target.direct:
+        return False
+    filled = "constant" in boundaries and fill_value(cval, kind, "f") != 0
+    return target.dtype.kind in "fc" and not filled
+
+
+def _fused(image: Any, passes: Sequence[Pass], target: Target) -> Any:
+    ordered = sorted(passes, key=lambda one: one.axis)
+    boundary = BOUNDARIES[ordered[0].mode]
+    return sepconvolve(
+        image,
+        [one.weights[::-1] for one in ordered],
+        axes=tuple(one.axis for one in ordered),
+        boundary="zero" if boundary == "constant" else boundary,
+        precision="strict",
+        compute_dtype="complex128" if target.dtype.kind == "c" else "float64",
+        out_dtype=target.engine_dtype,
+        out=target.array,
+    )
