@@ -3,6 +3,8 @@
 // Prelude: BOUNDARY, one of the values below.
 // Reference: gpuconv/backends/boundary.py.
 
+#include "complex.cuh"
+
 enum { CONSTANT, EDGE, SYMMETRIC, MIRROR, WRAP };
 
 // The remainder that is not negative.

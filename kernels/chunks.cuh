@@ -7,6 +7,7 @@
 // banks. Single elements are moved so that lanes stand in different banks, too.
 
 #include "boundary.cuh"
+#include "bfloat16.cuh"
 #include "float16.cuh"
 #include "vector.cuh"
 

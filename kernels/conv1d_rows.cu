@@ -2,9 +2,9 @@
 //
 //   out[n, x] = sum over t of weights[t] * signal[n, x - pad + t]
 //
-//   signal   (signals, width), C order
+//   signal   (signals, width): `pitch` elements from one to the next
 //   weights  (taps)
-//   out      (signals, out_w), C order
+//   out      (signals, out_w): `out_pitch` elements from one to the next
 // Prelude: image_t, out_t, acc_t; THREADS, OUTPUTS (of a thread: 64 bytes of them); BOUNDARY, ROUNDING, SATURATE,
 //          SKIP_ZERO_TAPS.
 // Launch:  THREADS threads; THREADS * OUTPUTS outputs a block, `blocks` blocks a signal, along grid x.
@@ -20,13 +20,14 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, 640 / THREADS) conv1d_rows(
     const image_t* __restrict__ signal, const acc_t* __restrict__ weights, out_t* __restrict__ out, long long width,
-    long long out_w, long long taps, long long pad, long long blocks, int piece, acc_t fill)
+    long long out_w, long long taps, long long pad, long long blocks, long long pitch, long long out_pitch, int piece,
+    acc_t fill)
 {
     extern __shared__ vector_t shared[];
     vector_t* const window = shared + piece / VECTOR;  // of the signal, behind (piece) taps
     const int tx = threadIdx.x;
     const long long n = blockIdx.x / blocks, first = blockIdx.x % blocks * (THREADS * OUTPUTS);
-    signal += n * width;
+    signal += n * pitch;
 
     acc_t sums[OUTPUTS] = {};
     for (long long begin = 0; begin < taps; begin += piece) {
@@ -47,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 640 / THREADS) conv1d_rows
         window[tx * (CHUNK + 1) + v] = part;
     }
     __syncthreads();
-    out += n * out_w + first;
+    out += n * out_pitch + first;
     const int rest = min(static_cast<long long>(THREADS * OUTPUTS), out_w - first);
     const acc_t* const place = first_place(window);
     out += first_element();

@@ -32,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK, 4) conv2d_direct(
     const image_t* channel = image + first_channel * height * width;
     const acc_t* weight = weights + c * channels_in * filter_h * filter_w;
 
-    acc_t sum = 0;
+    acc_t sum = acc_t(0);
     for (long long k = 0; k < channels_in; ++k, channel += height * width)
         for (long long r = 0; r < filter_h; ++r)
             for (long long s = 0; s < filter_w; ++s)

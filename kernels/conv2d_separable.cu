@@ -45,7 +45,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 4) conv2d_separa
         for (int x = tx; x < pitch; x += BLOCK_W)
             strip[x] = sample(image, height, width, tile_y - pad_h + y, tile_x - pad_w + x, fill);
         __syncthreads();
-        acc_t sum = 0;
+        acc_t sum = acc_t(0);
         for (int s = 0; s < taps_w; ++s) multiply_add(sum, factors.at[taps_h + s], strip[tx + s]);
         if (y < rows) filtered[y * TILE_W] = sum;
         __syncthreads();

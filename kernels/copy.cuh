@@ -1,9 +1,10 @@
 // copy.cuh: from global to shared memory, into values of acc_t. Values that need no conversion do not pass through
 // registers (cp.async, from sm_80 on): they are there after copies_arrive() and a barrier.
 //
-// Prelude: image_t, acc_t.
+// Prelude: acc_t.
 // Reference: PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy".
 
+#include "bfloat16.cuh"
 #include "float16.cuh"
 #include "vector.cuh"
 
@@ -12,12 +13,12 @@ template <class A> constexpr bool is_same<A, A> = true;
 
 // if (wanted) shared[index + AHEAD] = global[AHEAD]; `shared` is one for all copies of a thread, and AHEAD goes into
 // the instruction, so that few addresses are computed.
-template <int AHEAD, int COUNT>
+template <int AHEAD, int COUNT, class T>
 __device__ __forceinline__ void copy_if(
-    bool wanted, Vector<acc_t, COUNT>* shared, int index, const Vector<image_t, COUNT>* global)
+    bool wanted, Vector<acc_t, COUNT>* shared, int index, const Vector<T, COUNT>* global)
 {
 #if __CUDA_ARCH__ >= 800
-    if constexpr (is_same<image_t, acc_t>) {
+    if constexpr (is_same<T, acc_t>) {
         constexpr int BYTES = sizeof(*shared);
         const auto address = static_cast<unsigned int>(__cvta_generic_to_shared(shared)) + (index + AHEAD) * BYTES;
         if constexpr (BYTES == 16)
@@ -30,11 +31,25 @@ __device__ __forceinline__ void copy_if(
     }
 #endif
     if (!wanted) return;
-    const Vector<image_t, COUNT> values = global[AHEAD];
+    const Vector<T, COUNT> values = global[AHEAD];
     Vector<acc_t, COUNT> converted;
     #pragma unroll
     for (int i = 0; i < COUNT; ++i) converted.at[i] = static_cast<acc_t>(values.at[i]);
     shared[index + AHEAD] = converted;
+}
+
+// *shared = place < 0 ? 0 : *global; the address is not looked at otherwise.
+template <class T>
+__device__ __forceinline__ void copy_or_zero(int place, Vector<acc_t, 1>* shared, const T* global) {
+#if __CUDA_ARCH__ >= 800
+    if constexpr (is_same<T, acc_t>) {
+        const auto address = static_cast<unsigned int>(__cvta_generic_to_shared(shared));
+        asm volatile("{ .reg .pred p; setp.lt.s32 p, %0, 0; cp.async.ca.shared.global [%1], [%2], %3, p; }"
+                     ::"r"(place), "r"(address), "l"(global), "n"(sizeof(acc_t)) : "memory");
+        return;
+    }
+#endif
+    shared->at[0] = place < 0 ? acc_t(0) : static_cast<acc_t>(*global);
 }
 
 __device__ __forceinline__ void copies_arrive() {

@@ -39,7 +39,7 @@ __device__ __forceinline__ void filter_row(acc_t (&values)[VECTOR], const vector
             #pragma unroll
             for (int c = 0; c < VECTOR; ++c) {
                 const int s = v * VECTOR + i - OFFSET - c;
-                if (s >= 0 && s < FILTER_W) values[c] += factors.at[FILTER_H + s] * part.at[i];
+                if (s >= 0 && s < FILTER_W) values[c] = plus_product(values[c], factors.at[FILTER_H + s], part.at[i]);
             }
     }
 }
@@ -51,8 +51,9 @@ __device__ __forceinline__ void add_column(
     #pragma unroll
     for (int c = 0; c < VECTOR; ++c) {
         #pragma unroll
-        for (int j = 0; j < FILTER_H - 1; ++j) sums[j][c] = sums[j + 1][c] + factors.at[FILTER_H - 1 - j] * values[c];
-        sums[FILTER_H - 1][c] = factors.at[0] * values[c];
+        for (int j = 0; j < FILTER_H - 1; ++j)
+            sums[j][c] = plus_product(sums[j + 1][c], factors.at[FILTER_H - 1 - j], values[c]);
+        sums[FILTER_H - 1][c] = plus_product(acc_t(0), factors.at[0], values[c]);
     }
 }
 

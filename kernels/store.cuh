@@ -31,7 +31,7 @@ __device__ __forceinline__ void store_tile(out_t* out, const vector_t* tile, int
     for (int y = ty; y < min(rows, HEIGHT); y += BLOCK_H) {
         #pragma unroll
         for (int x = 0; x < WIDTH; x += BLOCK_W)
-            if (tx + x < columns) out[x] = convert<out_t>(values[x].at[0]);
+            if (tx + x < columns && (WIDTH % BLOCK_W == 0 || tx + x < WIDTH)) out[x] = convert<out_t>(values[x].at[0]);
         values += BLOCK_H * PITCH * VECTOR;
         out += static_cast<long long>(BLOCK_H) * out_w;
     }

@@ -6,20 +6,24 @@
 //          SKIP_ZERO_TAPS (1: a zero weight adds nothing, even times nan).
 // Reference: gpuconv/conversion.py.
 
+#include "bfloat16.cuh"
+#include "complex.cuh"
 #include "float16.cuh"
 
 template <class T> constexpr bool is_integer = T(1) / T(2) == T(0);
 template <> constexpr bool is_integer<float16> = false;
+template <class T> constexpr bool is_integer<Complex<T>> = false;
+template <> constexpr bool is_integer<bfloat16> = false;
 template <class T> constexpr bool is_signed = T(-1) < T(1);
 template <class T> constexpr T highest = static_cast<T>(~0ull >> (64 - 8 * sizeof(T) + is_signed<T>));
 template <class T> constexpr T lowest = is_signed<T> ? static_cast<T>(-highest<T> - 1) : T(0);
 
 // sum += weight * value. Integers wrap around, which is defined for unsigned ones only; the low bits are the same.
-__device__ __forceinline__ void multiply_add(acc_t& sum, acc_t weight, acc_t value) {
+template <class T> __device__ __forceinline__ void multiply_add(T& sum, T weight, T value) {
     using whole_t = unsigned long long;
-    if (SKIP_ZERO_TAPS && weight == acc_t(0)) return;
-    if (is_integer<acc_t>) sum = static_cast<acc_t>(whole_t(sum) + whole_t(weight) * whole_t(value));
-    else sum += weight * value;
+    if (SKIP_ZERO_TAPS && weight == T(0)) return;
+    if constexpr (is_integer<T>) sum = static_cast<T>(whole_t(sum) + whole_t(weight) * whole_t(value));
+    else sum = plus_product(sum, weight, value);
 }
 
 // A whole number modulo 2^64, exactly.
@@ -30,6 +34,11 @@ template <class From> __device__ __forceinline__ unsigned long long wrapped(From
 }
 
 template <class To, class From> __device__ __forceinline__ To integer_from_float(From sum) {
+    if constexpr (SATURATE && sizeof(To) < 4 && sizeof(From) == 4) {  // one instruction rounds, clamps and zeroes nan
+        const int rounded = ROUNDING == 0 ? __float2int_rn(sum) : __float2int_rd(sum);
+        const int whole = ROUNDING == 1 ? __float2int_rz(sum) : rounded;
+        return static_cast<To>(min(max(whole, int(lowest<To>)), int(highest<To>)));
+    }
     const From value = ROUNDING == 0 ? rint(sum) : ROUNDING == 1 ? trunc(sum) : floor(sum);
     const From limit = static_cast<From>(highest<To> / 2 + 1) * 2;  // exact: the first value that is too large
     if (value >= static_cast<From>(lowest<To>) && value < limit) return static_cast<To>(value);

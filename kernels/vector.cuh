@@ -2,6 +2,8 @@
 //
 // Prelude: acc_t.
 
+#include "complex.cuh"
+
 template <class T, int COUNT> struct alignas(sizeof(T) * COUNT) Vector {
     T at[COUNT];
 };

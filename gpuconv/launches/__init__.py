@@ -7,8 +7,10 @@ One planning function per kernel stands in `launches.cuda` (CUDA C++) and `launc
 from dataclasses import dataclass
 from typing import Literal
 
+from gpuconv.facts import Layout
+
 Triple = tuple[int, int, int]
-Kind = Literal["image", "weights", "factors", "bias", "out", "scalar"]
+Kind = Literal["image", "weights", "factors", "bias", "out", "workspace", "transform", "scalar"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,18 @@ class Specialization:
 
 @dataclass(frozen=True)
 class Argument:
-    """One argument of a launch: an array of the operands, weights by value, or a scalar with its C type."""
+    """One argument of a launch: an array of the operands, weights by value, or a scalar with its C type.
+
+    A workspace is memory that the plan's launches share; its `value` is the number of its elements.
+    """
 
     name: str
     kind: Kind
     type: str  # C type of the scalar, or of the array's elements
-    value: float | int = 0  # of a scalar
+    value: complex = 0  # of a scalar
     by_value: bool = False  # weights that travel inside the launch (constant bank)
+    layout: Layout = "channels_first"  # of image and out
+    order: tuple[int, ...] = ()  # axes of weights as the kernel reads them, if in another order; 16 bytes aligned
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,12 @@ class LaunchPlan:
     block: Triple
     shared_bytes: int  # dynamic
     arguments: tuple[Argument, ...]
+    then: "LaunchPlan | None" = None  # what has to follow
+
+    @property
+    def all(self) -> "tuple[LaunchPlan, ...]":
+        """The launch and those that follow it."""
+        return (self, *(self.then.all if self.then else ()))
 
 
 def ceil_div(a: int, b: int) -> int:

@@ -21,10 +21,14 @@ C_TYPES = {
     "int32": "int",
     "int64": "long long",
     "float16": "float16",
+    "bfloat16": "bfloat16",
     "float32": "float",
     "float64": "double",
+    "complex64": "Complex<float>",
+    "complex128": "Complex<double>",
 }
 INT_LIMIT = 2**30  # positions along an axis that the tiled kernels count in int, sums of two included
+USUAL_PARAMETER_BYTES = 4096  # arguments of a launch on every device
 GRID_LIMIT = 2**31 - 1  # blocks along x
 
 
@@ -64,6 +68,8 @@ def longs(**values: int) -> tuple[Argument, ...]:
 def fill(problem: Problem, specialization: Specialization) -> Argument:
     """The value outside the image, as the sums' type."""
     type_ = dict(specialization.types)["acc_t"]
+    if type_.startswith("Complex"):
+        return Argument("fill", "scalar", type_, complex(problem.fill))
     value = problem.fill.real
     return Argument("fill", "scalar", type_, float(value) if type_ in ("float", "double") else int(value))
 
@@ -108,13 +114,23 @@ def too_long(kernel: str, problem: Problem) -> str | None:
 def shared_refusal(kernel: str, shared_bytes: int, device: DeviceLimits) -> str:
     """The sentence that a tile is too large."""
     return (
-        f"{kernel} needs {shared_bytes} bytes of shared memory for its smallest tile; a block has {device.shared_bytes}"
+        f"{kernel} needs {shared_bytes} bytes of shared memory for its smallest tile; "
+        f"a block has {device.most_shared_bytes}"
     )
 
 
 def parameter_bytes(taps: int, sums: DType) -> int:
     """Size of a launch's arguments, with weights by value."""
     return taps * sums.itemsize + 128  # the scalars and pointers take less
+
+
+def values_in_launch(taps: int, sums: DType, device: DeviceLimits) -> int:
+    """Weights by value that a kernel is compiled for: what every device's launch holds, or this one's; else 0."""
+    for room in (USUAL_PARAMETER_BYTES, device.parameter_bytes):
+        most = (min(room, device.parameter_bytes) - parameter_bytes(0, sums)) // sums.itemsize
+        if taps <= most:
+            return most
+    return 0
 
 
 def power_of_two(n: int) -> int:

@@ -7,17 +7,24 @@ import numpy as np
 
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization
+from gpuconv.launches.cuda_dense import conv2d_dense
+from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
 from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
+from gpuconv.launches.cuda_fft import STEPS, batch_of
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
+from gpuconv.launches.cuda_gradient import conv2d_weight_gradient
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
+from gpuconv.launches.cuda_mma import conv2d_mma
 from gpuconv.launches.cuda_separable import separable_stream
 from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
+from gpuconv.overlap import Tiles
 from gpuconv.problem import Boundary, Ints, Problem
 
 Types = tuple[str, str, str]  # image, compute, out
 SINGLE, DOUBLE = ("float32", "float32", "float32"), ("float64", "float64", "float64")
 HALF, BYTES = ("float16", "float32", "float16"), ("uint8", "float32", "uint8")
 WIDENED, EXACT = ("uint8", "float32", "float32"), ("uint8", "int64", "int64")
+COMPLEX = ("complex64", "complex64", "complex64")
 KNOWN = Facts(weights_sum=1, zero_taps=False)
 FACTORS = Facts(weights_sum=1, zero_taps=False, separable=True)
 
@@ -29,7 +36,8 @@ def default_specializations() -> tuple[Specialization, ...]:
 
 def default_launches() -> tuple[LaunchPlan, ...]:
     """One launch for each default specialisation."""
-    planned = [*_small_and_large(), *_tiled(), *_separable(), *_signals(), *_layers(), *_direct()]
+    planned = [*_small_and_large(), *_tiled(), *_separable(), *_signals(), *_layers(), *_tensor_cores()]
+    planned += [*_dense(), *_gradients(), *_direct(), *_transforms(), *_depthwise(), *_magnitudes()]
     refusals = [launch for launch in planned if isinstance(launch, str)]
     assert not refusals, refusals
     return tuple({launch.specialization: launch for launch in planned if isinstance(launch, LaunchPlan)}.values())
@@ -39,7 +47,7 @@ def _small_and_large() -> list[LaunchPlan | str]:
     boundaries: tuple[Boundary, ...] = get_args(Boundary)
     small = [_filter(SINGLE, (n, n), "symmetric") for n in (3, 7, 9, 11)]
     small += [_filter(SINGLE, (5, 5), boundary) for boundary in boundaries]
-    small += [_filter(types, (5, 5), "symmetric") for types in (DOUBLE, HALF, BYTES, EXACT)]
+    small += [_filter(types, (5, 5), "symmetric") for types in (DOUBLE, HALF, BYTES, EXACT, COMPLEX)]
     large = [_filter(SINGLE, (n, n), "symmetric") for n in (15, 31, 63)]
     return [conv2d_small(problem, KNOWN) for problem in small] + [conv2d_large(problem, KNOWN) for problem in large]
 
@@ -76,6 +84,49 @@ def _layers() -> list[LaunchPlan | str]:
     return [conv2d_layer(problem, KNOWN) for problem in problems]
 
 
+def _depthwise() -> list[LaunchPlan | str]:
+    """A filter for each of 64 channels; small ones also for the small images of deep layers; a bank of four."""
+    bank = replace(_filter(SINGLE, (5, 5)), channels_out=4)
+    small = [_sized(_layer(SINGLE, 64, extent), n) for extent, n in ((56, 3), (56, 7), (7, 3))]
+    large = [_sized(_layer(SINGLE, 64, 56), n) for n in (15, 31)]
+    return [depthwise_small(problem, KNOWN) for problem in [*small, bank]] + [
+        depthwise_large(problem, KNOWN) for problem in large
+    ]
+
+
+def _magnitudes() -> list[LaunchPlan | str]:
+    problems = [_filter(types, (3, 3), "symmetric") for types in (SINGLE, BYTES)]
+    return [conv2d_small(replace(problem, channels_out=2, op="magnitude"), KNOWN) for problem in problems]
+
+
+def _tensor_cores() -> list[LaunchPlan | str]:
+    """Layers of float16, large and small, and one of float32 whose products are rounded to TF32."""
+    fast = replace(KNOWN, precision="fast", device=replace(KNOWN.device, compute_capability=(8, 0)))
+    halves = [replace(_layer(HALF, 1, extent), weights_dtype=np.dtype("float16")) for extent in (56, 7)]
+    return [*(conv2d_mma(problem, KNOWN) for problem in halves), conv2d_mma(_layer(SINGLE, 1, 56), fast)]
+
+
+def _dense() -> list[LaunchPlan | str]:
+    """Layers large and small, with other filters, strides, dtypes and layouts."""
+    large = _layer(SINGLE, 1, 56)
+    problems = [large, _layer(SINGLE, 1, 7), _layer(HALF, 1, 56), _layer(DOUBLE, 1, 56), replace(large, stride=(2, 2))]
+    problems.append(replace(large, channels_out=256, filter=(1, 1), pad_before=(0, 0), pad_after=(0, 0)))
+    first = replace(_layer(SINGLE, 1, 224), channels_in=3, filter=(7, 7), pad_before=(3, 3), pad_after=(3, 3))
+    last = replace(KNOWN, image_layout="channels_last", out_layout="channels_last")
+    return [
+        *(conv2d_dense(problem, KNOWN) for problem in problems),
+        conv2d_dense(replace(first, stride=(2, 2)), KNOWN),
+        conv2d_dense(large, last),
+    ]
+
+
+def _gradients() -> list[LaunchPlan | str]:
+    """Gradients of the weights of a layer with a filter for each pair of channels, and with one for each channel."""
+    problems = [replace(_layer(SINGLE, groups, 56), op="weight_gradient") for groups in (1, 64)]
+    launches = [conv2d_weight_gradient(problem, KNOWN) for problem in problems]
+    return [part for launch in launches for part in ([launch] if isinstance(launch, str) else launch.all)]
+
+
 def _direct() -> list[LaunchPlan | str]:
     return [conv2d_direct(_filter(types, (33, 33)), KNOWN) for types in (SINGLE, EXACT)]
 
@@ -94,7 +145,19 @@ def _column(problem: Problem) -> Problem:
     return replace(problem, filter=(filter_h, 1), pad_before=(before, 0), pad_after=(after, 0))
 
 
+def _sized(layer: Problem, taps: int) -> Problem:
+    """The layer with square filters of another size, and pads that keep the image's."""
+    pad = (taps // 2, taps // 2)
+    return replace(layer, filter=(taps, taps), pad_before=pad, pad_after=pad)
+
+
 def _layer(types: Types, groups: int, extent: int) -> Problem:
     """A 3 x 3 layer from 64 to 64 channels over eight images."""
     one = _filter(types, (3, 3))
     return replace(one, batch=(8,), channels_in=64, channels_out=64, groups=groups, extent=(extent, extent))
+
+
+def _transforms() -> list[LaunchPlan | str]:
+    cut = Tiles(points=(256, 256), outputs=(194, 194), across=1, images=1)
+    batches = [batch_of(_filter(types, (63, 63), "symmetric"), cut) for types in (SINGLE, DOUBLE)]
+    return [step(batch, KNOWN) for batch in batches for step in STEPS]

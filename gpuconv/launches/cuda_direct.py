@@ -1,14 +1,25 @@
 """Launches of the fast kernels for one filter over single-channel images: which tile, which specialisation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
-from gpuconv.launches.cuda_common import INT_LIMIT, array, fill, ints, parameter_bytes, specialize, too_long
-from gpuconv.problem import DType, Problem, same_pad
+from gpuconv.launches.cuda_common import (
+    INT_LIMIT,
+    array,
+    fill,
+    ints,
+    parameter_bytes,
+    specialize,
+    too_long,
+    values_in_launch,
+)
+from gpuconv.launches.tuned import pick
+from gpuconv.problem import DType, Ints, Problem, same_pad
 
 SMALL_SIZES = (3, 5, 7, 9, 11)  # of the square filters that conv2d_small is compiled for
+COMPLEX_BYTES = 392  # of complex weights; beyond, conv2d_small spills registers
 CHUNK = 32  # columns of a filter that conv2d_large unrolls
 GRID_Y = 65535
 FIXED, LOOP = 150, 5  # other instructions of a thread: once, and for each row of a filter
@@ -55,56 +66,72 @@ class Tile:
 
 
 def conv2d_small(problem: Problem, facts: Facts) -> LaunchPlan | str:
-    """A small square filter of a usual size, known on the host."""
-    refusal = _not_here("conv2d_small", problem, facts)
+    """A small square filter of a usual size, known on the host; or the magnitude of what two of them give."""
+    filters = problem.channels_out if problem.op == "magnitude" else 1
+    if filters == 2 and problem.channels_in == 1 and not problem.bias:
+        problem = replace(problem, channels_out=1, op="forward")
+    sums = accumulator(problem, facts)
+    refusal = no_tiles("conv2d_small", problem, sums)
     if refusal:
         return refusal
     if facts.weights_place == "device":
         return "conv2d_small takes its weights from the host, by value; these are on the device"
     filter_h, filter_w = problem.filter
-    if filter_h != filter_w or filter_h not in SMALL_SIZES:
+    if filter_h != filter_w or filter_h not in SMALL_SIZES or filters * problem.taps > SMALL_SIZES[-1] ** 2:
         return f"conv2d_small is compiled for square filters of {SMALL_SIZES} taps; got {problem.filter}"
-    sums = accumulator(problem, facts)
-    if parameter_bytes(filter_h * filter_w, sums) > facts.device.parameter_bytes:
+    if sums.kind == "c" and problem.taps * sums.itemsize > COMPLEX_BYTES:
+        return f"conv2d_small is compiled for at most {COMPLEX_BYTES} bytes of complex weights; got {problem.filter}"
+    if parameter_bytes(filters * problem.taps, sums) > facts.device.parameter_bytes:
         return f"conv2d_small passes weights by value, in {facts.device.parameter_bytes} bytes; got {problem.filter}"
-    tile = min(small_tiles(filter_h, sums), key=lambda tile: tile.cost(problem, facts.device))
-    constants = small_constants(filter_h, tile)
+    tiles = small_tiles(filter_h, sums, filters)
+    tile = pick("conv2d_small", problem, sums, facts.device, tiles, lambda tile: tile.cost(problem, facts.device))
+    constants = {"FILTERS": filters} | small_constants(problem.filter, tile)
     specialization = specialize("conv2d_small", problem, facts, **constants)
-    return _launch(problem, specialization, tile, array("weights", "weights", specialization, by_value=True))
+    return tiled_launch(problem, specialization, tile, array("weights", "weights", specialization, by_value=True))
 
 
-def small_tiles(filter_: int, sums: DType) -> list[Tile]:
+def small_tiles(filter_: int, sums: DType, filters: int = 1) -> list[Tile]:
     """What conv2d_small can be launched with; the larger ones issue fewer instructions for an output."""
     vector = 16 // sums.itemsize
-    tall = (6, 32, 12) if filter_ <= 9 and vector == 4 else (8, 32, 8)  # no registers are spilled
+    tall = (6, 32, 12) if filter_ <= 9 and vector == 4 and filters == 1 else (8, 32, 8)  # no registers are spilled
     return [Tile(*sizes, vector) for sizes in (tall, (8, 32, 4), (8, 8, 4))]
 
 
-def small_constants(filter_: int, tile: Tile) -> dict[str, int]:
-    """The sizes that conv2d_small is compiled for; with the pad of size="same" its loads are aligned."""
-    sizes = {"FILTER_H": filter_, "FILTER_W": filter_}
+def small_constants(filter_: Ints, tile: Tile) -> dict[str, int]:
+    """The sizes that a small filter is compiled for; with the pad of size="same" its loads are aligned."""
+    sizes = {"FILTER_H": filter_[0], "FILTER_W": filter_[1]}
     sizes |= {"BLOCK_H": tile.block_h, "BLOCK_W": tile.block_w, "ROWS": tile.down}
-    return sizes | {"OFFSET": -same_pad(filter_, 1) % tile.across}
+    return sizes | {"OFFSET": -same_pad(filter_[1], 1) % tile.across}
 
 
 def conv2d_large(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """A filter of any size; by value where its weights are known on the host and fit the arguments of a launch."""
-    refusal = _not_here("conv2d_large", problem, facts)
+    sums, device = accumulator(problem, facts), facts.device
+    refusal = no_tiles("conv2d_large", problem, sums)
     if refusal:
         return refusal
-    sums, device, (filter_h, filter_w) = accumulator(problem, facts), facts.device, problem.filter
+    capacity = values_in_launch(problem.taps, sums, device) if facts.weights_place == "host" else 0
+    chosen = large_tile("conv2d_large", problem, sums, device)
+    if isinstance(chosen, str):
+        return chosen
+    tile, constants, sizes = chosen
+    specialization = specialize("conv2d_large", problem, facts, **constants, CAPACITY=capacity)
+    weights = array("weights", "weights", specialization, by_value=capacity > 0)
+    return tiled_launch(problem, specialization, tile, weights, sizes=sizes)
+
+
+def large_tile(
+    kernel: str, problem: Problem, sums: DType, device: DeviceLimits
+) -> tuple[Tile, dict[str, int], tuple[Argument, ...]] | str:
+    """The best tile for a filter of any size, what is compiled for it, and the filter's arguments."""
+    filter_h, filter_w = problem.filter
     fitting = large_tiles(filter_w, sums, device)
     if not fitting:
-        return f"conv2d_large needs shared memory for 8 rows of a filter; a block has {device.shared_bytes} bytes"
-    tile, piece_h = min(fitting, key=lambda fit: fit[0].cost(problem, device))
-    by_value = facts.weights_place == "host" and parameter_bytes(filter_h * filter_w, sums) <= device.parameter_bytes
-    capacity = (device.parameter_bytes - parameter_bytes(0, sums)) // sums.itemsize if by_value else 0
-    constants = large_constants(filter_w, tile) | {"PIECE_H": piece_h, "CAPACITY": capacity}
-    specialization = specialize("conv2d_large", problem, facts, **constants)
+        return f"{kernel} needs shared memory for 8 rows of a filter; a block has {device.shared_bytes} bytes"
+    tile, piece_h = pick(kernel, problem, sums, device, fitting, lambda fit: fit[0].cost(problem, device))
     pieces = ceil_div(filter_h, piece_h)
     sizes = ints(filter_h=filter_h, filter_w=filter_w, piece_h=ceil_div(filter_h, pieces))
-    weights = array("weights", "weights", specialization, by_value=by_value)
-    return _launch(problem, specialization, tile, weights, *sizes)
+    return tile, large_constants(filter_w, tile) | {"PIECE_H": piece_h}, sizes
 
 
 def large_tiles(filter_w: int, sums: DType, device: DeviceLimits) -> list[tuple[Tile, int]]:
@@ -130,13 +157,12 @@ def large_constants(filter_w: int, tile: Tile) -> dict[str, int]:
     return sizes | {"OFFSET": -same_pad(filter_w, 1) % (tile.across // 4)}
 
 
-def _not_here(kernel: str, problem: Problem, facts: Facts) -> str | None:
+def no_tiles(kernel: str, problem: Problem, sums: DType) -> str | None:
     """Why a problem is not one dense 2D filter over single-channel images that the fast kernels take, or None."""
     if problem.rank != 2 or not problem.is_filter:
         return f"{kernel} filters images of two axes, one channel at a time"
     if max(problem.stride + problem.dilation) > 1:
         return f"{kernel} needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
-    sums = accumulator(problem, facts)
     if is_integer(sums) and sums.itemsize > 4:
         return f"{kernel} adds up in 32 bits or in floating point; these sums need {sums}"
     rows = problem.images * max(problem.extent[0], problem.out_extent[0] + 1024)
@@ -145,10 +171,10 @@ def _not_here(kernel: str, problem: Problem, facts: Facts) -> str | None:
     return too_long(kernel, problem)
 
 
-def _launch(
-    problem: Problem, specialization: Specialization, tile: Tile, weights: Argument, *sizes: Argument
+def tiled_launch(
+    problem: Problem, specialization: Specialization, tile: Tile, *taps: Argument, sizes: tuple[Argument, ...] = ()
 ) -> LaunchPlan:
-    """A block for every tile of every image."""
+    """A block for every tile of every image; `taps` are weights and bias, `sizes` the kernel's own integers."""
     (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
     down, across = tile.count(out_h, out_w)
     return LaunchPlan(
@@ -158,7 +184,7 @@ def _launch(
         0,
         (
             array("image", "image", specialization),
-            weights,
+            *taps,
             array("out", "out", specialization),
             *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
             *ints(images=problem.images, tiles_h=down),

@@ -17,7 +17,7 @@ from gpuconv.launches.cuda_common import (
 from gpuconv.problem import Problem
 
 SIZES = (3, 5, 7, 9, 11, 13, 15)  # of the square filters that get a compilation of their own
-TAPS = 480  # capacity for the factors of all others
+TAPS, WIDE_TAPS = 480, 240  # capacity for the factors of all others, and for those of complex128
 BLOCK_H, BLOCK_W = 8, 32
 THREADS, OUTPUTS, PIECE = 256, 4, 256  # of conv1d
 
@@ -53,12 +53,13 @@ def conv2d_separable(problem: Problem, facts: Facts) -> LaunchPlan | str:
     (filter_h, filter_w), rows = problem.filter, 4
     sums = accumulator(problem, facts)
     special = filter_h == filter_w and filter_h in SIZES
-    taps = filter_h + filter_w if special else TAPS
+    most = TAPS if sums.itemsize < 16 else WIDE_TAPS
+    taps = filter_h + filter_w if special else most
     if filter_h + filter_w > taps or parameter_bytes(taps, sums) > facts.device.parameter_bytes:
-        return f"conv2d_separable passes its factors by value, at most {TAPS} taps; got {filter_h} + {filter_w}"
+        return f"conv2d_separable passes its factors by value, at most {most} taps; got {filter_h} + {filter_w}"
     strip = BLOCK_H * (BLOCK_W + filter_w - 1)
     shared_bytes = (strip + (BLOCK_H * rows + filter_h - 1) * BLOCK_W) * sums.itemsize
-    if shared_bytes > facts.device.shared_bytes:
+    if shared_bytes > facts.device.most_shared_bytes:
         return shared_refusal("conv2d_separable", shared_bytes, facts.device)
     constants = {"FILTER_H": filter_h * special, "FILTER_W": filter_w * special, "TAPS": taps}
     constants |= {"BLOCK_H": BLOCK_H, "BLOCK_W": BLOCK_W, "ROWS": rows}
@@ -75,6 +76,8 @@ def conv1d(problem: Problem, facts: Facts) -> LaunchPlan | str:
     (width,), (out_w,), (pad,) = problem.extent, problem.out_extent, problem.pad_before
     sums = accumulator(problem, facts)
     threads, piece = _window(problem, facts.device.shared_bytes // sums.itemsize)
+    if piece < 1:
+        threads, piece = _window(problem, facts.device.most_shared_bytes // sums.itemsize)
     if piece < 1:
         return shared_refusal("conv1d", ((OUTPUTS * threads - 1) * stride + 2) * sums.itemsize, facts.device)
     specialization = specialize("conv1d", problem, facts, OUTPUTS=OUTPUTS)

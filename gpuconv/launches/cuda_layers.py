@@ -1,5 +1,6 @@
 """Launches of the kernels for layers, which also take the filters that no other kernel takes."""
 
+import itertools
 from dataclasses import dataclass
 
 from gpuconv.dtypes import accumulator
@@ -72,17 +73,19 @@ class Tile:
 
 def conv2d_layer(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """A layer, or a filter of any size, stride and dilation whose tile fits."""
+    if problem.op != "forward":
+        return f"conv2d_layer computes layers, not the {problem.op}"
     problem = as_planes(problem)
     refusal = too_long("conv2d_layer", problem)
     if refusal:
         return refusal
     sums = accumulator(problem, facts)
-    room = facts.device.shared_bytes // sums.itemsize
+    device = facts.device
     wide = 32 // sums.itemsize
     channels = wide if problem.channels_out // problem.groups > wide // 2 else 1
-    for positions in (4, 1):
+    for room, positions in itertools.product((device.shared_bytes, device.most_shared_bytes), (4, 1)):
         tile = Tile(problem, positions, channels)
-        steps = tile.steps(room)
+        steps = tile.steps(room // sums.itemsize)
         if steps and (positions == 1 or problem.out_extent[0] * problem.out_extent[1] > BLOCK):
             specialization = specialize(
                 "conv2d_layer", problem, facts, BLOCK=BLOCK, POSITIONS=positions, CHANNELS=channels
@@ -102,7 +105,7 @@ def _layer(tile: Tile, specialization: Specialization, facts: Facts, steps: tupl
         (block_w, block_h, 1),
         tile.values(*steps) * sums.itemsize,
         *_arrays(specialization),
-        *ints(**_channels(problem), **_geometry(problem), tiles_h=tiles_h, tiles_w=tiles_w),
+        *ints(**channel_counts(problem), **geometry(problem), tiles_h=tiles_h, tiles_w=tiles_w),
         *ints(spread_h=tile.spread[0], spread_w=tile.spread[1], step_k=steps[0], step_r=steps[1]),
         fill(problem, specialization),
     )
@@ -110,6 +113,8 @@ def _layer(tile: Tile, specialization: Specialization, facts: Facts, steps: tupl
 
 def conv2d_direct(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """Everything of one or two axes."""
+    if problem.op != "forward":
+        return f"conv2d_direct computes layers, not the {problem.op}"
     problem = as_planes(problem)
     specialization = specialize("conv2d_direct", problem, facts, BLOCK=BLOCK)
     outputs = problem.images * problem.channels_out * problem.out_extent[0] * problem.out_extent[1]
@@ -119,7 +124,7 @@ def conv2d_direct(problem: Problem, facts: Facts) -> LaunchPlan | str:
         (BLOCK, 1, 1),
         0,
         *_arrays(specialization),
-        *longs(outputs=outputs, **_channels(problem), **_geometry(problem)),
+        *longs(outputs=outputs, **channel_counts(problem), **geometry(problem)),
         fill(problem, specialization),
     )
 
@@ -129,7 +134,8 @@ def _arrays(specialization: Specialization) -> tuple[Argument, ...]:
     return tuple(array(name, name, specialization) for name in names)  # type: ignore[arg-type]
 
 
-def _channels(problem: Problem) -> dict[str, int]:
+def channel_counts(problem: Problem) -> dict[str, int]:
+    """Groups, and the channels of one."""
     groups = problem.groups
     return {
         "groups": groups,
@@ -138,7 +144,7 @@ def _channels(problem: Problem) -> dict[str, int]:
     }
 
 
-def _geometry(problem: Problem) -> dict[str, int]:
+def geometry(problem: Problem) -> dict[str, int]:
     """Extents and the rest by axis, in the order of the kernels' signatures."""
     names = {"": "extent", "out": "out_extent", "filter": "filter", "pad": "pad_before"}
     names |= {"stride": "stride", "dilation": "dilation"}

@@ -13,11 +13,14 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.launches.tuned import pick
 from gpuconv.problem import DType, Problem
 
 SIZES = tuple(range(3, 32, 2))  # taps of a factor; each pair is compiled where it is used
 STAGE = 4  # rows
+MOST_WIDE = 25  # taps of a column of complex128
 THREADS = 64
+WAVES = range(1, 9)  # of blocks, one after another on all multiprocessors
 STARTUP = 12  # rows that a block could compute while it waits for its first ones
 
 
@@ -53,6 +56,8 @@ def _no_column(problem: Problem, facts: Facts) -> str | None:
 
 def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
     sums, (filter_h, filter_w) = accumulator(problem, facts), problem.filter
+    if sums.itemsize == 16 and filter_h > MOST_WIDE:
+        return f"separable_stream keeps the sums of at most {MOST_WIDE} rows of {sums} in registers; got {filter_h}"
     if parameter_bytes(filter_h + filter_w, sums) > facts.device.parameter_bytes:
         return f"separable_stream passes its factors by value, in {facts.device.parameter_bytes} bytes"
     columns = 16 // sums.itemsize
@@ -69,7 +74,7 @@ def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
         return shared_refusal("separable_stream", shared_bytes, facts.device)
     tiles_w = ceil_div(problem.out_extent[1], THREADS * columns)
     resident = _resident(facts.device, constants["BLOCKS"], shared_bytes)
-    strip_h = _strip(problem, tiles_w * problem.images, resident)
+    strip_h = _strip(problem, sums, facts.device, tiles_w * problem.images, resident)
     weights = array("factors", taps, specialization, by_value=True)
     return _launch(problem, specialization, weights, shared_bytes, tiles_w, strip_h)
 
@@ -97,7 +102,7 @@ def _blocks(problem: Problem, sums: DType) -> int:
     """Blocks of a multiprocessor at a time, by its 65536 registers, which warps get four at a time."""
     plain = bool(sums.itemsize == 4 and problem.image_dtype == problem.out_dtype == sums)
     others = 82 if is_integer(problem.out_dtype) else 46 if plain else 62  # conversions take some
-    registers = 4 * problem.filter[0] + others  # the open sums, and others
+    registers = 4 * problem.filter[0] + others + 80 * (sums.itemsize == 16)  # the open sums, and others
     return min(65536 // (registers * THREADS) // 2 * 2, 14)
 
 
@@ -111,12 +116,18 @@ def _shared_bytes(specialization: Specialization, problem: Problem, sums: DType)
 
 def _resident(device: DeviceLimits, blocks: int, shared_bytes: int) -> int:
     """Blocks on the whole device at a time, by registers and shared memory."""
-    return max(1, min(blocks, 2 * device.shared_bytes // shared_bytes)) * device.multiprocessors
+    reserved = shared_bytes + 1024  # by the system, for each block
+    return max(1, min(blocks, device.multiprocessor_shared_bytes // reserved)) * device.multiprocessors
 
 
-def _strip(problem: Problem, columns: int, resident: int) -> int:
+def _strip(problem: Problem, sums: DType, device: DeviceLimits, columns: int, resident: int) -> int:
     """Rows of a strip: the model is whole waves of blocks, each as long as its strip with the rows around it."""
     out_h, around = problem.out_extent[0], problem.filter[0] - 1 + STARTUP
-    choices = {ceil_div(out_h, max(1, wave * resident // columns)): None for wave in range(1, 9)}
-    heights = [min(out_h, max(height, STAGE)) for height in choices]
-    return min(heights, key=lambda height: ceil_div(columns * ceil_div(out_h, height), resident) * (height + around))
+
+    def height(wave: int) -> int:
+        return min(out_h, max(ceil_div(out_h, max(1, wave * resident // columns)), STAGE))
+
+    def cost(wave: int) -> int:
+        return ceil_div(columns * ceil_div(out_h, height(wave)), resident) * (height(wave) + around)
+
+    return height(pick("separable_stream", problem, sums, device, WAVES, cost))

@@ -6,9 +6,11 @@ from gpuconv.dtypes import accumulator
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, ceil_div
 from gpuconv.launches.cuda_common import array, fill, ints, launch, longs, specialize, too_long
+from gpuconv.launches.tuned import pick
 from gpuconv.problem import Problem
 
 THREADS, FEW_THREADS = 128, 32  # a block; where signals are short or few
+BLOCKS = (THREADS, FEW_THREADS)
 OUTPUT_BYTES = 64  # outputs of a thread
 COLUMN_THREADS = 256
 PIECE_BYTES = 4096  # taps staged at a time
@@ -22,9 +24,11 @@ def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
     if max(problem.stride + problem.dilation) > 1:
         return f"conv1d_rows needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
     (taps,), (width,), (out_w,) = signals.filter, signals.extent, signals.out_extent
-    itemsize = accumulator(problem, facts).itemsize
+    sums = accumulator(problem, facts)
+    itemsize = sums.itemsize
     outputs = OUTPUT_BYTES // itemsize
-    threads = _threads(signals, outputs, facts.device.multiprocessors)
+    modelled = _threads(signals, outputs, facts.device.multiprocessors)
+    threads = pick("conv1d_rows", problem, sums, facts.device, BLOCKS, lambda threads: threads != modelled)
     blocks = ceil_div(out_w, threads * outputs)
     piece = min(ceil_div(taps, outputs) * outputs, PIECE_BYTES // itemsize)
     specialization = specialize("conv1d_rows", problem, facts, THREADS=threads, OUTPUTS=outputs)
@@ -37,6 +41,7 @@ def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
         array("weights", "weights", specialization),
         array("out", "out", specialization),
         *longs(width=width, out_w=out_w, taps=taps, pad=signals.pad_before[0], blocks=blocks),
+        *longs(pitch=width, out_pitch=out_w),
         *ints(piece=piece),
         fill(problem, specialization),
     )
@@ -68,6 +73,7 @@ def conv1d_columns(problem: Problem, facts: Facts) -> LaunchPlan | str:
         array("out", "out", specialization),
         *ints(height=height, width=width, out_h=out_h, taps=taps, pad=problem.pad_before[0]),
         *ints(tiles_h=tiles_h, tiles_w=tiles_w, piece=piece),
+        *longs(image_pitch=height * width, pitch=width, out_image_pitch=out_h * width, out_pitch=width),
         fill(problem, specialization),
     )
 

@@ -1,14 +1,16 @@
 """Run one kernel on one call, whichever kernel the planner would take, and hold the result against the oracle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 import standin
 from agreement import random
 
 from gpuconv import oracle
 from gpuconv.backends import cupy as backend
+from gpuconv.bounds import kernel_bound
 from gpuconv.core import filter_call, separable_call
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call, facts_of
@@ -17,7 +19,7 @@ from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
-from gpuconv.planner import Plan, error_bound
+from gpuconv.planner import Plan
 
 Launcher = Callable[..., LaunchPlan | str]
 ORDERS = ("forward", "reverse", "random:1")
@@ -53,8 +55,8 @@ def planned(launcher: Launcher, call: Call) -> Plan:
     launch = launcher(problem, facts)
     assert isinstance(launch, LaunchPlan), launch
     name = launch.specialization.kernel
-    bound = error_bound(problem, "separable" in name)
-    return Plan(problem, "cupy", name, accumulator(problem, facts), (launch,), bound, ())
+    bound = kernel_bound(problem, name)
+    return Plan(problem, "cupy", name, accumulator(problem, facts), launch.all, bound, ())
 
 
 def run(launcher: Launcher, call: Call) -> np.ndarray:
@@ -104,6 +106,15 @@ def out_of(launch: standin.Launch, arrays: list[np.ndarray | None]) -> np.ndarra
     result = arrays[index]
     assert result is not None
     return result
+
+
+def few(cases: Iterable[Any], *chosen: Any) -> list[Any]:
+    """Parameters of a test: those that are not chosen stand for themselves only with the slow tests."""
+    return [case if case in chosen else pytest.param(*_as_tuple(case), marks=pytest.mark.slow) for case in cases]
+
+
+def _as_tuple(case: Any) -> tuple[Any, ...]:
+    return case if isinstance(case, tuple) else (case,)
 
 
 # One call or two for each kernel that reach all of its code: several tiles, steps and images, every edge.

@@ -21,7 +21,8 @@ from gpuconv.options import Options
 from gpuconv.sources import source
 
 sys.path.append(str(Path(__file__).parents[2]))
-from bench.static.dynamic import own_cost
+from bench.static.executed_own import own_cost
+from bench.static.works import works
 
 CASES = [
     (conv2d_small, (97, 196), (5, 5), ("f4", "f4")),
@@ -103,7 +104,7 @@ SHARES = {3: 0.68, 7: 0.91, 11: 0.92, 15: 0.935, 31: 0.955}
 @pytest.mark.parametrize("arch", ["sm_89", "sm_90"])
 @pytest.mark.usefixtures("nvrtc")
 def test_share_of_multiply_adds(taps, arch):
-    cost = own_cost(taps, arch)
+    cost = own_cost(next(work for work in works() if (work.family, work.name) == ("direct", f"{taps}x{taps}")), arch)
     assert cost.share >= SHARES[taps], cost
     assert cost.bank_conflicts == 0
     assert cost.coalescing >= (0.94 if taps <= 11 else 0.7)  # rows begin within a sector; sums lie 64 bytes apart
@@ -124,11 +125,11 @@ FAULTS = [
         "SHARED_H = TILE_H + FILTER_H - 2",
         {"result", "address", "machine code"},
     ),
-    (SMALL, "tile_x - pad_w - OFFSET)", "tile_x - pad_w - OFFSET + 1)", {"result"}),
+    (SMALL, "SHARED_H, y, x - OFFSET)", "SHARED_H, y, x - OFFSET + 1)", {"result"}),
     (SMALL, "index = y * PITCH * VECTOR", "index = y * VECTORS", {"result", "machine code"}),
     (SMALL, "i * BLOCK_H * STRIDE, values", "i * BLOCK_H * (STRIDE + 1), values", {"result", "machine code"}),
     (SMALL, "cp.async.wait_all;", "", {"machine code"}),
-    (SMALL, "weights.at[(i - row) * FILTER_W + s]", "weights.at[s * FILTER_W + i - row]", {"result"}),
+    (SMALL, "(i - row) * FILTER_W + s]", "s * FILTER_W + i - row]", {"result"}),
     (SMALL, "top + rows <= images.height", "top + rows <= images.height + 1", {"address", "machine code"}),
     (SMALL, "y < min(rows, HEIGHT)", "y <= min(rows, HEIGHT)", {"address", "machine code"}),
     (LARGE, "SHARED_H = TILE_H + PIECE_H - 1", "SHARED_H = TILE_H + PIECE_H - 12", {"address", "machine code"}),

@@ -167,7 +167,7 @@ FAULTS = [
     ("if (tx < APRON)", "if (tx < APRON - 1)"),
     ("factors.at[FILTER_H + s]", "factors.at[FILTER_H + s - 1]"),
     ("factors.at[FILTER_H - 1 - j]", "factors.at[j]"),
-    ("sums[j + 1][c] +", "sums[j][c] +"),
+    ("plus_product(sums[j + 1][c]", "plus_product(sums[j][c]"),
     ("first / STAGE % 2", "first / STAGE * 0"),
     ("position < 0 ? 0 : extent - 1", "position < 0 ? 0 : extent"),
 ]

@@ -165,7 +165,7 @@ FAULTS = [
     ("t >= count", "t > count"),
     ("lane / OUTPUTS * 4 * OUTPUTS", "lane / OUTPUTS * 2 * OUTPUTS"),
     ("first_element() + at >= rest", "first_element() + at > rest"),
-    ("out += n * out_w", "out += n * width"),
+    ("out += n * out_pitch", "out += n * pitch"),
 ]
 FAULTS_OF_COLUMNS = [
     ("first - pad + begin", "first + begin"),
@@ -174,7 +174,7 @@ FAULTS_OF_COLUMNS = [
     ("top + rows <= height", "top <= height"),
     ("if (x >= width) return;", ""),
     ("if (y + i < out_h)", "if (y + i <= out_h)"),
-    ("(n * out_h + y) * width", "(n * height + y) * width"),
+    ("n * out_image_pitch", "n * image_pitch"),
     ("OUTPUTS + i) * 32", "OUTPUTS + i) * 31"),
     ("rows = TILE_H +", "rows = TILE_H - OUTPUTS +"),
 ]

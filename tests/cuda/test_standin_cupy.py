@@ -168,6 +168,19 @@ def test_failures(cupy: Any, monkeypatch: pytest.MonkeyPatch, failure: str, stat
     assert cupy.cuda.runtime.driverGetVersion() == {"insufficient_driver": 0, "old_driver": 12000}.get(failure, 13020)
 
 
+def test_memory_runs_out(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = cupy.empty(1000, "u1")
+    _, total = cupy.cuda.runtime.memGetInfo()
+    used = total - cupy.cuda.runtime.memGetInfo()[0]
+    monkeypatch.setenv("GPUCONV_STANDIN_MEMORY", str(used + 500))
+    assert cupy.cuda.runtime.memGetInfo() == (500, used + 500)
+    with pytest.raises(cupy.cuda.memory.OutOfMemoryError, match="allocating 501 bytes"):
+        cupy.empty(501, "u1")
+    assert held.max().get().dtype == "u1"
+    del held
+    cupy.empty(1500, "u1")
+
+
 def test_no_compiler(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPUCONV_STANDIN_FAILURE", "no_nvrtc")
     with pytest.raises(RuntimeError, match="failed to load libnvrtc"):

@@ -1,0 +1,204 @@
+"""Launches of the fast kernel for layers whose groups have many channels: which tile, which specialisation."""
+
+from dataclasses import dataclass, replace
+
+from gpuconv.dtypes import accumulator, is_integer
+from gpuconv.facts import DeviceLimits, Facts
+from gpuconv.launches import LaunchPlan, Specialization, ceil_div
+from gpuconv.launches.cuda_common import (
+    array,
+    as_planes,
+    fill,
+    ints,
+    launch,
+    longs,
+    shared_refusal,
+    specialize,
+    too_long,
+)
+from gpuconv.problem import DType, Ints, Problem
+
+CHANNELS = 8  # output channels of a thread
+FILTERS, STRIDES = 7, 2  # that are compiled, at most
+STEPS = (16, 8, 4, 2, 1)  # input channels at a time, the first for single taps
+REACH = 2**31 - 1  # bytes from the first sample of a tile's images to the last
+FIXED, STEP = 600, 80  # other instructions of a thread: once, and for each step
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a block computes: strips of `rows` x 16 bytes, in one image or several; dense_stage.cuh has the names."""
+
+    strips_h: int
+    strips_w: int
+    images: int
+    rows: int
+    threads: int
+
+    @property
+    def channels(self) -> int:
+        """Output channels of a block."""
+        return self.threads // (self.strips_h * self.strips_w * self.images) * CHANNELS
+
+    def size(self, sums: DType) -> Ints:
+        """Outputs (high, wide) of a block in one image."""
+        return self.strips_h * self.rows, self.strips_w * (16 // sums.itemsize)
+
+    def plane(self, problem: Problem, sums: DType) -> int:
+        """Vectors of 16 bytes that one input channel takes."""
+        (filter_h, filter_w), (stride_h, stride_w), vector = problem.filter, problem.stride, 16 // sums.itemsize
+        step, phase = min(stride_h, filter_h), self.strips_w + ceil_div((filter_w - 1) // stride_w, vector)
+        pitch = min(stride_w, filter_w) * phase
+        neighbours = filter_h <= 3 and stride_h == 1 and self.strips_w >= self.rows
+        below = step * (self.rows if neighbours else 1)
+        while self.strips_w < 8 and pitch * below % (2 * self.strips_w) != self.strips_w:
+            pitch += 1
+        return self.images * ((self.size(sums)[0] - 1) * step + filter_h) * pitch
+
+    def shared_bytes(self, problem: Problem, sums: DType, step: int, last: bool) -> int:
+        """Shared memory of a block."""
+        plane, taps, vector = self.plane(problem, sums), problem.filter[0] * problem.filter[1], 16 // sums.itemsize
+        lanes = min(step, 8) if last else 1
+        while lanes > 1 and plane % 8 != 8 // lanes:
+            plane += 1
+        samples = self.threads // lanes
+        places = ceil_div(plane * vector, samples) * samples
+        return 2 * 16 * step * (plane + taps * (self.channels // vector + 1)) + 4 * places
+
+    def blocks(self, problem: Problem, sums: DType) -> int:
+        """Blocks for a problem."""
+        (high, wide), (out_h, out_w) = self.size(sums), problem.out_extent
+        parts = ceil_div(problem.channels_out // problem.groups, self.channels) * problem.groups
+        return ceil_div(out_h, high) * ceil_div(out_w, wide) * ceil_div(problem.images, self.images) * parts
+
+    def cost(self, problem: Problem, sums: DType, step: int, device: DeviceLimits) -> float:
+        """Instructions that a scheduler issues one after another for a problem, about; a warp's half for the start."""
+        most, all_ = ceil_div(self.blocks(problem, sums), device.multiprocessors), self.blocks(problem, sums)
+        warps = ceil_div(most * self.threads, 128) + 0.5 * all_ * self.threads / 128 / device.multiprocessors
+        taps, vector, inputs = problem.filter[0] * problem.filter[1], 16 // sums.itemsize, problem.channels_in
+        channel = taps * CHANNELS * (self.rows * vector + 1 / vector) + 2 * self.rows * problem.filter[0] + 5
+        copies = ceil_div(self.plane(problem, sums) * vector, self.threads) * step
+        copies += ceil_div(step * taps, 8) * ceil_div(8 * self.channels, self.threads)
+        steps = ceil_div(inputs // problem.groups, step)
+        return (warps + 0.5) * (steps * (step * channel + 3 * copies + STEP) + FIXED)
+
+
+SHAPES = ((4, 8, 1), (8, 4, 1), (4, 4, 2), (4, 2, 4), (4, 2, 1))  # strips down, across, images
+TILES = tuple(Tile(*shape, rows, threads) for shape in SHAPES for rows in (4, 2) for threads in (256, 128, 64))
+
+
+def conv2d_dense(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """A layer with at least eight output channels a group and a small filter."""
+    problem = as_planes(problem)
+    sums = accumulator(problem, facts)
+    refusal = _not_here(problem, sums)
+    if refusal:
+        return refusal
+    last = facts.image_layout == "channels_last"
+    tile, step = _best(problem, sums, facts.device, last)
+    if step == 0:
+        smallest = tile.shared_bytes(problem, sums, 1, last)
+        return shared_refusal("conv2d_dense", smallest, facts.device)
+    return _launch(problem, _specialization(problem, facts, tile, step, last), facts, tile)
+
+
+def _not_here(problem: Problem, sums: DType) -> str | None:
+    """Why a problem is no dense layer with a filter that is compiled, or None."""
+    inputs, outputs = problem.channels_in // problem.groups, problem.channels_out // problem.groups
+    if problem.op != "forward" or inputs < 1 or outputs < CHANNELS:
+        return f"conv2d_dense computes layers of at least {CHANNELS} output channels a group; got {outputs}"
+    if max(problem.filter) > FILTERS or max(problem.stride) > STRIDES or _dilated(problem):
+        return (
+            f"conv2d_dense is compiled for filters of at most {FILTERS} x {FILTERS} taps, strides of at most {STRIDES} "
+            f"and dilation 1; got {problem.filter}, {problem.stride} and {problem.dilation}"
+        )
+    if sums.kind == "c" or (is_integer(sums) and sums.itemsize > 4):
+        return f"conv2d_dense adds up in 32 bits or in real floating point; these sums need {sums}"
+    return too_long("conv2d_dense", problem) or _too_far(problem)
+
+
+def _dilated(problem: Problem) -> bool:
+    return any(d > 1 < n for d, n in zip(problem.dilation, problem.filter, strict=True))
+
+
+def _too_far(problem: Problem) -> str | None:
+    """Why a place in an image does not fit the int that the kernel keeps it in, or None."""
+    reach = problem.channels_in * problem.extent[0] * problem.extent[1] * problem.image_dtype.itemsize
+    if reach <= REACH:
+        return None
+    return f"conv2d_dense counts at most {REACH} bytes of an image; got {reach}"
+
+
+def _best(problem: Problem, sums: DType, device: DeviceLimits, last: bool) -> tuple[Tile, int]:
+    """The tile with the lowest cost, and its step; step 0 if none has room."""
+    reach = problem.channels_in * problem.extent[0] * problem.extent[1] * problem.image_dtype.itemsize
+    inputs = problem.channels_in // problem.groups
+    fitting = [
+        (tile, step)
+        for tile in TILES
+        for step in [_step(tile, problem, sums, device, last, inputs)]
+        if step and tile.images * reach <= REACH and (tile.images == 1 or problem.images > 1)
+    ]
+
+    def order(fit: tuple[Tile, int]) -> tuple[float, int]:
+        tile, step = fit
+        return tile.cost(problem, sums, step, device), tile.blocks(problem, sums) * tile.threads
+
+    return min(fitting, key=order, default=(TILES[-1], 0))
+
+
+def _step(tile: Tile, problem: Problem, sums: DType, device: DeviceLimits, last: bool, inputs: int) -> int:
+    """Input channels of a step: the most that fit, no more than there are; 0 if one is too many."""
+    steps = STEPS if problem.filter == (1, 1) else STEPS[1:]
+    fitting = (step for step in steps if tile.shared_bytes(problem, sums, step, last) <= device.shared_bytes)
+    most = next(fitting, 0)
+    while most > 1 and most >= 2 * inputs:
+        most //= 2
+    return most
+
+
+def _specialization(problem: Problem, facts: Facts, tile: Tile, step: int, last: bool) -> Specialization:
+    sizes = {"FILTER_H": problem.filter[0], "FILTER_W": problem.filter[1]}
+    sizes |= {"STRIDE_H": problem.stride[0], "STRIDE_W": problem.stride[1], "THREADS": tile.threads}
+    sizes |= {"STRIPS_H": tile.strips_h, "STRIPS_W": tile.strips_w, "IMAGES": tile.images, "ROWS": tile.rows}
+    sizes["BLOCKS"] = _blocks(tile, problem)
+    return specialize("conv2d_dense", problem, facts, **sizes, STEP=step, CHANNELS_LAST=int(last))
+
+
+def _blocks(tile: Tile, problem: Problem) -> int:
+    """Blocks that a multiprocessor has registers for; a thread that has few sums and copies little does with less."""
+    if tile.rows > 2 or max(problem.stride) > 1:
+        return 256 // tile.threads
+    return (512 if tile.threads == 256 and tile.images == 1 and problem.filter[0] > 1 else 384) // tile.threads
+
+
+def _launch(problem: Problem, compiled: Specialization, facts: Facts, tile: Tile) -> LaunchPlan | str:
+    sums, groups = accumulator(problem, facts), problem.groups
+    (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
+    tiles_h, tiles_w = (ceil_div(n, size) for n, size in zip((out_h, out_w), tile.size(sums), strict=True))
+    image_n, image_k, image_y, image_x = _strides(problem.channels_in, height, width, facts.image_layout)
+    out_n, out_c, out_y, out_x = _strides(problem.channels_out, out_h, out_w, facts.out_layout)
+    channels = {"channels_in": problem.channels_in // groups, "channels_out": problem.channels_out // groups}
+    return launch(
+        compiled,
+        tile.blocks(problem, sums),
+        (tile.threads, 1, 1),
+        0,
+        replace(array("image", "image", compiled), layout=facts.image_layout),
+        array("weights", "weights", compiled),
+        array("bias", "bias", compiled),
+        replace(array("out", "out", compiled), layout=facts.out_layout),
+        *ints(groups=groups, **channels, images=problem.images, height=height, width=width, out_h=out_h, out_w=out_w),
+        *ints(pad_h=pad_h, pad_w=pad_w, tiles_h=tiles_h, tiles_w=tiles_w),
+        *longs(image_n=image_n, image_k=image_k),
+        *ints(image_y=image_y, image_x=image_x),
+        *longs(out_n=out_n, out_c=out_c, out_y=out_y, out_x=out_x),
+        fill(problem, compiled),
+    )
+
+
+def _strides(channels: int, height: int, width: int, layout: str) -> Ints:
+    """Elements from an image, a channel, a row and a sample to the next."""
+    if layout == "channels_last":
+        return channels * height * width, 1, channels * width, channels
+    return channels * height * width, height * width, width, 1

@@ -1,0 +1,130 @@
+"""Launches of the kernels for the gradient of a layer with respect to its weights."""
+
+from dataclasses import replace
+
+from gpuconv.dtypes import accumulator
+from gpuconv.facts import Facts
+from gpuconv.launches import Argument, LaunchPlan, ceil_div
+from gpuconv.launches.cuda_common import (
+    array,
+    as_planes,
+    fill,
+    ints,
+    launch,
+    longs,
+    power_of_two,
+    shared_refusal,
+    specialize,
+    too_long,
+)
+from gpuconv.launches.cuda_layers import channel_counts, geometry
+from gpuconv.problem import Problem
+
+SIDE = 8  # sums of a thread along each axis of the matrix product
+TILE, THREADS, SLICES = 128, 64, 32  # largest tile along an axis, least threads of a block, most slices
+POSITION_BYTES = 64  # of the positions of one row, at a time
+WAVES, LEAST_CHUNKS = 3, 4  # blocks a multiprocessor, chunks a block
+BLOCK = 256  # threads of sum_parts
+REACH = 2**30 - 1  # bytes of the channels of a group in an image
+
+
+def conv2d_weight_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """The gradient of a layer with respect to its weights: partial sums over parts of the batch, and their sum."""
+    problem = as_planes(problem)
+    refusal = _not_here(problem)
+    if refusal:
+        return refusal
+    sizes = _sizes(problem, accumulator(problem, facts).itemsize)
+    shared_bytes, table = _shared_bytes(problem, sizes, accumulator(problem, facts).itemsize)
+    if shared_bytes + table > facts.device.shared_bytes:
+        return shared_refusal("conv2d_weight_gradient", shared_bytes + table, facts.device)
+    compiled = specialize("conv2d_weight_gradient", problem, facts, **sizes)
+    tiles = ceil_div(_weights(problem), sizes["WEIGHTS"]) * problem.groups
+    tiles *= ceil_div(problem.channels_out // problem.groups, sizes["CHANNELS"])
+    chunks = _chunks(problem, sizes["POSITIONS"], ceil_div(WAVES * facts.device.multiprocessors, tiles))
+    parts = max(1, ceil_div(_all_chunks(problem, sizes["POSITIONS"]), chunks))
+    workspace = Argument("partial", "workspace", dict(compiled.types)["acc_t"], _partial(problem, sizes) * parts)
+    products = launch(
+        compiled,
+        tiles * parts,
+        (_threads(sizes), 1, 1),
+        table,
+        array("image", "image", compiled),
+        array("grad", "weights", compiled),
+        workspace,
+        *ints(**_layer(problem), chunks=chunks),
+        fill(problem, compiled),
+    )
+    total = _sum(problem, facts, workspace, parts * sizes["SLICES"])
+    return products if isinstance(products, str) else total if isinstance(total, str) else replace(products, then=total)
+
+
+def _not_here(problem: Problem) -> str | None:
+    """Why a problem is no gradient that the kernel computes, or None."""
+    if problem.op != "weight_gradient":
+        return "conv2d_weight_gradient computes gradients with respect to weights"
+    if problem.compute_dtype.kind != "f":
+        return f"conv2d_weight_gradient adds up in real floating point; got {problem.compute_dtype}"
+    reach = max(_plane(problem), problem.out_extent[0] * problem.out_extent[1])
+    if reach > REACH:
+        return f"conv2d_weight_gradient takes groups of at most {REACH} bytes of an image; got {reach}"
+    return too_long("conv2d_weight_gradient", problem)
+
+
+def _plane(problem: Problem) -> int:
+    """Bytes of the channels of a group in one image."""
+    extent = problem.extent[0] * problem.extent[1]
+    return problem.channels_in // problem.groups * extent * problem.image_dtype.itemsize
+
+
+def _weights(problem: Problem) -> int:
+    """Weights of an output channel."""
+    return problem.channels_in // problem.groups * problem.filter[0] * problem.filter[1]
+
+
+def _sizes(problem: Problem, itemsize: int) -> dict[str, int]:
+    """The tile of a block: as large as the product; where that is small, threads share the positions."""
+    rows = min(TILE, max(SIDE, power_of_two(problem.channels_out // problem.groups)))
+    columns = min(TILE, max(SIDE, power_of_two(_weights(problem))))
+    slices = min(SLICES, max(1, THREADS * SIDE * SIDE // (rows * columns)))
+    positions = max(slices, POSITION_BYTES // itemsize)
+    return {"CHANNELS": rows, "WEIGHTS": columns, "SLICES": slices, "POSITIONS": positions}
+
+
+def _threads(sizes: dict[str, int]) -> int:
+    return sizes["CHANNELS"] * sizes["WEIGHTS"] // (SIDE * SIDE) * sizes["SLICES"]
+
+
+def _shared_bytes(problem: Problem, sizes: dict[str, int], itemsize: int) -> tuple[int, int]:
+    """Shared memory of a block: static, and that of the tables."""
+    row = (sizes["CHANNELS"] + sizes["WEIGHTS"]) * itemsize + 2 * 16
+    table = sizes["POSITIONS"] + (8 if sizes["POSITIONS"] > 8 else 0)
+    return 2 * sizes["POSITIONS"] * row, 2 * 4 * sum(problem.filter) * table
+
+
+def _partial(problem: Problem, sizes: dict[str, int]) -> int:
+    """Elements of the partial sums of one part."""
+    return sizes["SLICES"] * problem.channels_out * _weights(problem)
+
+
+def _all_chunks(problem: Problem, positions: int) -> int:
+    return problem.images * ceil_div(problem.out_extent[0] * problem.out_extent[1], positions)
+
+
+def _chunks(problem: Problem, positions: int, parts: int) -> int:
+    """Chunks of a part, where so many parts keep the device busy."""
+    return max(LEAST_CHUNKS, ceil_div(_all_chunks(problem, positions), parts))
+
+
+def _layer(problem: Problem) -> dict[str, int]:
+    """The layer in the order of the kernel's signature."""
+    return channel_counts(problem) | {"images": problem.images} | geometry(problem)
+
+
+def _sum(problem: Problem, facts: Facts, workspace: Argument, parts: int) -> LaunchPlan | str:
+    compiled = specialize("sum_parts", problem, facts, BLOCK=BLOCK)
+    size = problem.channels_out * _weights(problem)
+    out = array("out", "out", compiled)
+    return launch(
+        compiled, ceil_div(size, BLOCK), (BLOCK, 1, 1), 0, workspace, out, *longs(size=size), *ints(parts=parts)
+    )

@@ -1,0 +1,113 @@
+// conv2d_dense: a layer whose groups have many channels, near the limit of the multiply-adds.
+//
+//   out[n, c, y, x] = bias[c] + sum over k, r, s of weights[c, k, r, s] * image[n, g * channels_in + k, i, j]
+//   i = y * STRIDE_H - pad_h + r,  j = x * STRIDE_W - pad_w + s,  g = c / channels_out
+//
+// g is the group of c.
+//   image    (images, groups * channels_in, height, width), any strides (in elements)
+//   weights  (groups * channels_out, channels_in, FILTER_H, FILTER_W), C order
+//   bias     (groups * channels_out), or null
+//   out      (images, groups * channels_out, out_h, out_w), any strides
+// Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W, STRIDE_H, STRIDE_W; THREADS, BLOCKS (on a multiprocessor);
+//          STRIPS_H, STRIPS_W, IMAGES (strips of a block down, across, and in as many images), ROWS (of a strip);
+//          STEP (input channels at a time); CHANNELS_LAST; BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
+// Launch:  THREADS threads; along grid x the tiles of an image, then the parts of a group, the groups, the images.
+// Shared:  2 * sizeof(Step) + PLACES * sizeof(int) bytes, static.
+// Reference: Lavin, maxDNN: An Efficient Convolution Kernel for Deep Learning, 2015.
+//
+// A thread has CHANNELS output channels of a strip: ROWS rows of VECTOR neighbouring positions. In registers, a window
+// of each row meets all taps of a filter row: few loads of 16 bytes feed CHANNELS * ROWS * VECTOR * FILTER_W
+// multiply-adds. The copies into shared memory transpose the weights, and an image whose channels come last.
+
+#include "dense_stage.cuh"
+#include "dense_store.cuh"
+
+// Adds one input channel to the sums of a strip.
+__device__ __forceinline__ void add_channel(
+    acc_t (&sums)[CHANNELS][ROWS][VECTOR], const vector_t* tile, const vector_t* weights)
+{
+    constexpr int WINDOW = 1 + ceil_div((FILTER_W - 1) / STRIDE_W, VECTOR);  // vectors
+    acc_t window[ROWS][PHASES][WINDOW * VECTOR];
+    #pragma unroll (UNROLLED ? FILTER_H : 1)
+    for (int r = 0; r < FILTER_H; ++r) {
+        #pragma unroll
+        for (int row = 0; row < ROWS; ++row) {
+            #pragma unroll
+            for (int p = 0; p < PHASES; ++p) {
+                if (NEIGHBOURS && r > 0 && row + 1 < ROWS) copy_values(window[row][p], window[row + 1][p]);
+                else load_window<WINDOW>(window[row][p], tile + (row * DOWN * ROW_STEP + r) * PITCH + p * PHASE);
+            }
+        }
+        #pragma unroll
+        for (int s = 0; s < FILTER_W; ++s) {
+            acc_t taps[CHANNELS];
+            load_window<CHANNELS / VECTOR>(taps, weights + (r * FILTER_W + s) * WEIGHTS_PITCH);
+            #pragma unroll
+            for (int c = 0; c < CHANNELS; ++c)
+                #pragma unroll
+                for (int row = 0; row < ROWS; ++row)
+                    #pragma unroll
+                    for (int x = 0; x < VECTOR; ++x)
+                        multiply_add(sums[c][row][x], taps[c], window[row][s % STRIDE_W][x + s / STRIDE_W]);
+        }
+    }
+}
+
+__device__ __forceinline__ void add_bias(acc_t (&sums)[CHANNELS][ROWS][VECTOR], const acc_t* bias, int channels) {
+    #pragma unroll
+    for (int c = 0; c < CHANNELS; ++c) {
+        if (c >= channels) return;
+        const acc_t offset = bias[c];
+        #pragma unroll
+        for (int i = 0; i < ROWS * VECTOR; ++i) multiply_add(sums[c][i / VECTOR][i % VECTOR], acc_t(1), offset);
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_dense(
+    const image_t* __restrict__ image, const acc_t* __restrict__ weights, const acc_t* __restrict__ bias,
+    out_t* __restrict__ out, int groups, int channels_in, int channels_out, int images, int height, int width,
+    int out_h, int out_w, int pad_h, int pad_w, int tiles_h, int tiles_w, long long image_n, long long image_k,
+    int image_y, int image_x, long long out_n, long long out_c, long long out_y, long long out_x, acc_t fill)
+{
+    __shared__ Step steps[2];
+    __shared__ int places[PLACES];
+    int block = blockIdx.x;
+    const int tile_x = block % tiles_w * TILE_W, tile_y = (block /= tiles_w) % tiles_h * TILE_H;
+    const int parts = ceil_div(channels_out, BLOCK_CHANNELS);
+    const int part = (block /= tiles_h) % parts * BLOCK_CHANNELS, group = (block /= parts) % groups;
+    const int n = block / groups * IMAGES;  // first image
+    const long long first = static_cast<long long>(group) * channels_out + part;
+
+    const Place place = {static_cast<int>(image_n), image_y, image_x};
+    place.look(places, steps, min(IMAGES, images - n), height, width, tile_y * STRIDE_H - pad_h,
+               tile_x * STRIDE_W - pad_w, fill);
+    const Source source = {image + n * image_n + static_cast<long long>(group) * channels_in * image_k,
+                           weights + first * channels_in * TAPS, image_k, channels_in, channels_out - part};
+    if (channels_out - part < BLOCK_CHANNELS) steps[0].clear_weights(), steps[1].clear_weights();
+    __syncthreads();
+    source.request(steps[0], places, 0);
+
+    const int strip = threadIdx.x % STRIPS, tn = strip / (STRIPS_W * STRIPS_H);
+    const int tx = strip % STRIPS_W, ty = strip / STRIPS_W % STRIPS_H * (NEIGHBOURS ? ROWS : 1);
+    const int c0 = threadIdx.x / STRIPS * CHANNELS;
+    acc_t sums[CHANNELS][ROWS][VECTOR] = {};
+    for (int k = 0; k < channels_in; k += STEP) {
+        copies_arrive();
+        __syncthreads();
+        const Step& step = steps[k / STEP % 2];
+        if (k + STEP < channels_in) source.request(steps[(k / STEP + 1) % 2], places, k + STEP);
+        const vector_t* tile = step.image + (tn * IN_H + ty * ROW_STEP) * PITCH + tx;
+        const vector_t* taps = step.weights + c0 / VECTOR;
+        #pragma unroll (TAPS == 1 ? 4 : 1)
+        for (int i = min(STEP, channels_in - k); i > 0; --i, tile += PLANE, taps += TAPS * WEIGHTS_PITCH)
+            add_channel(sums, tile, taps);
+    }
+
+    if (n + tn >= images) return;
+    if (bias) add_bias(sums, bias + first + c0, channels_out - part - c0);
+    const int y = tile_y + ty, x = tile_x + tx * VECTOR;
+    const Strip target = {out + (n + tn) * out_n + (first + c0) * out_c + y * out_y + x * out_x, out_c, out_y, out_x,
+                          channels_out - part - c0, ceil_div(out_h - y, DOWN), out_w - x};
+    if (out_c == 1) target.store_channels(sums);
+    else target.store_rows(sums);
+}

@@ -1,0 +1,49 @@
+// dense_tile.cuh: how the tile of a dense layer and its weights lie in shared memory, for a step of input channels.
+//
+// Prelude: as in dense_stage.cuh.
+
+#include "copy.cuh"
+
+constexpr int CHANNELS = 8;  // output channels of a thread
+constexpr int STRIPS = STRIPS_H * STRIPS_W * IMAGES, BLOCK_CHANNELS = THREADS / STRIPS * CHANNELS;
+constexpr int TILE_H = STRIPS_H * ROWS, TILE_W = STRIPS_W * VECTOR;
+constexpr int TAPS = FILTER_H * FILTER_W;
+
+// A row of the tile has the columns 0, STRIDE_W, 2 * STRIDE_W ..., then 1, 1 + STRIDE_W ..., in vectors; rows and
+// columns that no tap meets are left out. Eight threads that read a vector each read from different banks.
+constexpr int ROW_STEP = STRIDE_H < FILTER_H ? STRIDE_H : FILTER_H;
+constexpr int PHASES = STRIDE_W < FILTER_W ? STRIDE_W : FILTER_W;
+constexpr int PHASE = STRIPS_W + ceil_div((FILTER_W - 1) / STRIDE_W, VECTOR);
+constexpr int IN_H = (TILE_H - 1) * ROW_STEP + FILTER_H;
+
+// The first number from n on that times `factor` leaves this rest.
+__device__ constexpr int next_with_rest(int n, int factor, int divisor, int rest) {
+    while (n * factor % divisor != rest) ++n;
+    return n;
+}
+
+// The rows of a strip are neighbours where that lets a thread use them again, else STRIPS_H apart.
+constexpr bool UNROLLED = FILTER_H <= 3, NEIGHBOURS = UNROLLED && STRIDE_H == 1 && STRIPS_W >= ROWS;
+constexpr int DOWN = NEIGHBOURS ? 1 : STRIPS_H;
+constexpr int FROM = (NEIGHBOURS ? ROWS : 1) * ROW_STEP;  // rows of the tile from a strip to the one below
+constexpr int PITCH = STRIPS_W < 8 ? next_with_rest(PHASES * PHASE, FROM, 2 * STRIPS_W, STRIPS_W) : PHASES * PHASE;
+constexpr int LANES = !CHANNELS_LAST ? 1 : STEP < 8 ? STEP : 8;  // neighbouring threads copy so many channels
+constexpr int PLANE = LANES > 1 ? next_with_rest(IMAGES * IN_H * PITCH, 1, 8, 8 / LANES) : IMAGES * IN_H * PITCH;
+constexpr int SAMPLES = THREADS / LANES;         // of a channel, copied at a time
+constexpr int PLACES = ceil_div(PLANE * VECTOR, SAMPLES) * SAMPLES;
+constexpr int WEIGHTS_PITCH = BLOCK_CHANNELS / VECTOR + 1;
+
+struct Step {
+    vector_t image[STEP * PLANE];
+    vector_t weights[STEP * TAPS * WEIGHTS_PITCH];  // (STEP, FILTER_H, FILTER_W, BLOCK_CHANNELS)
+
+    // In the place of samples and channels that there are not.
+    __device__ __forceinline__ void fill(int sample, acc_t value) {
+        #pragma unroll
+        for (int k = 0; k < STEP; ++k) reinterpret_cast<acc_t*>(image + k * PLANE)[sample] = value;
+    }
+
+    __device__ __forceinline__ void clear_weights() {
+        for (int i = threadIdx.x; i < STEP * TAPS * WEIGHTS_PITCH; i += THREADS) weights[i] = {};
+    }
+};
