@@ -65,6 +65,7 @@ static const u32* broadcast(u32 v, u32* scratch) {
 
 u32 constantWord(Context& c, const Insn* in, int bank, u64 offset) {
   const std::vector<u8>& bytes = c.m.constant[bank & 7];
+  offset &= 0xffff;                          // 64 KB; offsets from 32 KB on are written as negative ones
   if (bank > 7 || offset + 4 > bytes.size())
     throw Error("bounds", "read of constant bank " + std::to_string(bank) + " at offset " + std::to_string(offset) + ", which ends at " +
                               std::to_string(bytes.size()) + " (an index beyond a by-value argument?)" +
@@ -455,10 +456,12 @@ void execLea(Context& c, const Insn& in) {
 
 void execIabs(Context& c, const Insn& in) { Int a(c, in.o[1]); emit(c, in.o[0], [&](int l) { return (s32)a[l] < 0 ? -a[l] : a[l]; }); }
 
-// IMNMX R, a, b, P (P: minimum);  VIMNMX R, PT, PT, a, b, P on sm_100;  IMNMX.S64 PT, PT, R, a, b, P, !PT on sm_120.
+// IMNMX R, a, b, P (P: minimum);  VIMNMX R, PT, PT, a, b, P on sm_100;  IMNMX.S64 PT, PT, R, a, b, P, !PT on sm_120;
+// UIMNMX.S64 UPT, UPT, UR, a, b, UP, !UPT.
 void execImnmx(Context& c, const Insn& in) {
   int k = in.ndst;
-  const Operand& dst = in.o[in.o[0].kind == Operand::Pred ? k - 1 : 0];
+  bool predicatesFirst = in.o[0].kind == Operand::Pred || in.o[0].kind == Operand::UPred;
+  const Operand& dst = in.o[predicatesFirst ? k - 1 : 0];
   u32 minimum = predicate(c, in.o[k + 2]);
   if (in.has(Mod_S64) || in.has(Mod_U64)) {
     Int64 a(c, in.o[k]), b(c, in.o[k + 1]);
@@ -1031,12 +1034,13 @@ void execS2r(Context& c, const Insn& in) {
   if (in.op == "CS2R" && !in.has(Mod_32)) { const u32 zero[kLanes] = {}; writeRegister(c, in.o[0], zero, 1); }
 }
 
-void execP2r(Context& c, const Insn& in) {        // P2R R, PR, base, mask
+void execP2r(Context& c, const Insn& in) {        // P2R R, PR, base, mask;  UP2UR UR, UPR, base, mask
   if (in.o.size() != 4) unsupported(in);
+  const u32* predicates = in.op[0] == 'U' ? c.w->UP : c.w->P;
   Int base(c, in.o[2]), mask(c, in.o[3]);
   emit(c, in.o[0], [&](int l) {
     u32 v = 0;
-    for (int k = 0; k < 7; k++) v |= (c.w->P[k] >> l & 1) << k;
+    for (int k = 0; k < 7; k++) v |= (predicates[k] >> l & 1) << k;
     return (v & mask[l]) | (base[l] & ~mask[l]);
   });
 }
@@ -1055,7 +1059,7 @@ struct OpInfo { ExecFn exec; const char* mods; };
 
 extern const std::map<std::string, OpInfo> kAluOps;
 const std::map<std::string, OpInfo> kAluOps = {
-    {"MOV", {execMov, "64"}}, {"MOV32I", {execMov, ""}}, {"UMOV", {execMov, "64"}}, {"R2UR", {execMov, ""}},
+    {"MOV", {execMov, "64 SPILL"}}, {"MOV32I", {execMov, ""}}, {"UMOV", {execMov, "64"}}, {"R2UR", {execMov, "FILL"}},
     {"SEL", {execSel, "64"}}, {"USEL", {execSel, "64"}}, {"FSEL", {execFsel, "FTZ"}},
     {"PRMT", {execPrmt, ""}}, {"UPRMT", {execPrmt, ""}},
     {"LOP3", {execLop3, "LUT"}}, {"ULOP3", {execLop3, "LUT"}}, {"PLOP3", {execPlop3, "LUT"}}, {"UPLOP3", {execPlop3, "LUT"}},
@@ -1068,7 +1072,7 @@ const std::map<std::string, OpInfo> kAluOps = {
     {"IMAD", {execImad, "WIDE HI U32 X MOV SHL IADD"}}, {"UIMAD", {execImad, "WIDE HI U32 X MOV SHL IADD"}},
     {"LEA", {execLea, "HI X SX32"}}, {"ULEA", {execLea, "HI X SX32"}},
     {"IABS", {execIabs, ""}}, {"UIABS", {execIabs, ""}},
-    {"IMNMX", {execImnmx, "U32 S32 S64 U64"}}, {"VIMNMX", {execImnmx, "U32 S32"}}, {"UVIMNMX", {execImnmx, "U32 S32"}}, {"UIMNMX", {execImnmx, "U32 S32"}},
+    {"IMNMX", {execImnmx, "U32 S32 S64 U64"}}, {"VIMNMX", {execImnmx, "U32 S32"}}, {"UVIMNMX", {execImnmx, "U32 S32"}}, {"UIMNMX", {execImnmx, "U32 S32 S64 U64"}},
     {"VIADDMNMX", {execViaddmnmx, "U32 RELU"}}, {"VABSDIFF", {execVabsdiff, "U32"}}, {"IDP", {execIdp, "4A 2A LO HI S8 U8 S16 U16"}},
     {"ISETP", {execIsetp, "LT LE GT GE EQ NE T F U32 U64 S64 AND OR XOR EX"}}, {"UISETP", {execIsetp, "LT LE GT GE EQ NE T F U32 U64 S64 AND OR XOR EX"}},
     {"FSETP", {execFsetp, "LT LE GT GE EQ NE LTU LEU GTU GEU EQU NEU NUM NAN AND OR XOR FTZ"}},
@@ -1079,13 +1083,13 @@ const std::map<std::string, OpInfo> kAluOps = {
     {"FMNMX", {execFmnmx, "FTZ NAN"}}, {"FCHK", {execFchk, ""}},
     {"MUFU", {execMufu, "RCP RSQ SQRT EX2 LG2 SIN COS TANH RCP64H RSQ64H F16"}},
     {"DADD", {execDadd, "RM RP RZ"}}, {"DMUL", {execDmul, "RM RP RZ"}}, {"DFMA", {execDfma, "RM RP RZ"}},
-    {"I2F", {execI2f, "U8 S8 U16 S16 U32 S32 U64 S64 F16 F64 BF16 RM RP RZ"}}, {"I2FP", {execI2f, "F32 U32 S32 RM RP RZ"}},
+    {"I2F", {execI2f, "U8 S8 U16 S16 U32 S32 U64 S64 F16 F64 BF16 RM RP RZ"}}, {"UI2F", {execI2f, "U32 S32 RM RP RZ"}}, {"I2FP", {execI2f, "F32 U32 S32 RM RP RZ"}},
     {"F2I", {execF2i, "FTZ NTZ TRUNC FLOOR CEIL U8 S8 U16 S16 U32 U64 S64 F64 F16 BF16"}},
     {"F2F", {execF2f, "FTZ SAT F64 F32 F16 BF16 RM RP RZ"}}, {"F2FP", {execF2fp, "F16 F32 BF16 PACK_AB RELU"}}, {"FRND", {execFrnd, "FTZ F64 TRUNC FLOOR CEIL"}},
     {"HADD2", {execHadd2, "F32 BF16_V2 SAT MMA"}}, {"HMUL2", {execHmul2, "BF16_V2 SAT MMA"}}, {"HFMA2", {execHfma2, "BF16_V2 SAT RELU MMA F32"}},
     {"HMNMX2", {execHmnmx2, "BF16_V2 NAN"}}, {"HSETP2", {execHsetp2, "BF16_V2 LT LE GT GE EQ NE LTU LEU GTU GEU EQU NEU NUM NAN AND OR XOR"}},
     {"HMMA", {execHmma, "16816 1688 1684 F32 F16 BF16 TF32"}},
-    {"S2R", {execS2r, ""}}, {"S2UR", {execS2r, ""}}, {"CS2R", {execS2r, "32"}}, {"P2R", {execP2r, ""}}, {"R2P", {execR2p, ""}},
+    {"S2R", {execS2r, ""}}, {"S2UR", {execS2r, ""}}, {"CS2R", {execS2r, "32"}}, {"P2R", {execP2r, ""}}, {"UP2UR", {execP2r, ""}}, {"R2P", {execR2p, ""}},
 };
 
 }  // namespace sass

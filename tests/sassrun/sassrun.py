@@ -230,6 +230,9 @@ class Cubin:
             elif attribute == 0x17:      # KPARAM_INFO: index, ordinal, offset, size in the upper bits
                 _, ordinal, offset, packed = struct.unpack('<IHHI', payload)
                 layout[ordinal] = (offset, packed >> 18)
+            elif attribute == 0x45:      # the same of kernels with more than 4096 bytes of them: size in the lower bits
+                _, ordinal, offset, packed = struct.unpack('<IHHI', payload)
+                layout[ordinal] = (offset, packed & 0xffffff)
         return base, [layout[k] for k in sorted(layout)]
 
     def per_kernel(self, attribute, kernel):
@@ -488,7 +491,7 @@ class _Launch:
     def parameter_bank(self, args, grid, block, local_bytes):
         """Constant bank 0: launch dimensions and stack pointer at fixed offsets, then the parameters.
 
-        The parameters start at 0x160 up to sm_89, 0x210 on sm_90 and 0x380 on sm_100 and later (the cubin says so).  Below
+        The parameters start at 0x160 up to sm_89 (at 0x1a80 where there are more than 4096 bytes of them), 0x210 on sm_90 and 0x380 on sm_100 and later (the cubin says so).  Below
         lie the block size (0x0), the grid size (0xc), the generic shared window (0x18) and the stack (0x28); from sm_100 on
         the same things are at 0x360, 0x370, 0x340 (not used by the compiler so far) and 0x37c.
         """
@@ -497,7 +500,7 @@ class _Launch:
             raise ValueError(f'{self.kernel} takes {len(layout)} arguments, got {len(args)}')
         bank = bytearray(base + max([o + s for o, s in layout], default=0))
         window = self.lib.sass_shared_window()
-        if base >= 0x380:
+        if 0x380 <= base < 0x1a80:           # up to sm_89, 0x1a80 is where more than 4096 bytes of parameters start
             struct.pack_into('<3I', bank, 0x360, *block)
             struct.pack_into('<3I', bank, 0x370, *grid)
             struct.pack_into('<I', bank, 0x37c, local_bytes)
@@ -538,7 +541,7 @@ def run(code, kernel, grid, block, args, shared_bytes=0, arch='sm_80', options=(
         if lib.sass_code(handle, text.encode(), b'kernel.cu' if isinstance(code, str) else b'the source'):
             raise SassError(lib.sass_error_kind(handle).decode(), lib.sass_error(handle).decode())
         # From sm_90 on the first 1024 bytes of shared memory belong to the system; the section size counts them.
-        reserved = 1024 if base >= 0x210 else 0
+        reserved = 1024 if 0x210 <= base < 0x1a80 else 0
         total = max(static['shared_bytes'], reserved) + shared_bytes
         mask = sum(CHECKS[name] for name in (CHECKS if checks is None else checks))
         first, last = blocks or (0, grid[0] * grid[1] * grid[2])

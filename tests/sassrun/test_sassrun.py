@@ -458,6 +458,69 @@ def test_async_copies(arch, n):
     np.testing.assert_array_equal(o[128:], np.where(np.arange(64) // 4 % 2, a[:64], 0))
 
 
+UNIFORM = r'''
+extern "C" __global__ void k(long long* o, long long a, long long b, unsigned n, unsigned d, int x) {
+  __shared__ int s[64]; int i = threadIdx.x;
+  for (int t = 0; t < x; ++t) {
+    long long low = a + blockIdx.x < b ? a + blockIdx.x : b; unsigned q = (n + t) / (d + blockIdx.x);
+    s[i] = (int)low + q; __syncthreads(); o[i + 64LL * (min(low, (long long)t) + q % 4)] = s[i ^ 1]; __syncthreads(); } }'''
+
+
+@pytest.mark.parametrize('arch', ARCHS)
+def test_uniform_minimum_and_conversion(arch):
+    o = np.full((8, 64), -1, 'i8')
+    stats = run(UNIFORM, 'k', 1, 64, [o, np.int64(2), np.int64(9), np.uint32(4000000000), np.uint32(7), np.int32(4)], arch=arch)
+    want = np.full((8, 64), -1, 'i8')
+    for t in range(4):
+        q = (4000000000 + t) // 7
+        want[min(2, t) + q % 4] = np.int64(2 + q)
+    np.testing.assert_array_equal(o, want)
+    if arch == 'sm_120':
+        assert stats.by_opcode['UIMNMX.S64'] and stats.by_opcode['UI2F.U32.RP']
+
+
+@pytest.mark.parametrize('arch', ['sm_90', 'sm_100', 'sm_120'])
+def test_accesses_of_32_bytes(arch):
+    text = '''struct alignas(32) V { double a[4]; };
+              extern "C" __global__ void k(const V* p, V* o) { V v = p[threadIdx.x]; v.a[1] += v.a[2]; o[threadIdx.x] = v; }'''
+    x, o = np.arange(32 * 4 + 4, dtype='f8'), np.zeros((33, 4))
+    stats = run(text, 'k', 1, 32, [Ro(x[:128]), o], arch=arch)
+    want = x[:128].reshape(32, 4).copy()
+    want[:, 1] += want[:, 2]
+    np.testing.assert_array_equal(o[:32], want)
+    assert not o[32].any() and stats.global_read == stats.global_written == 1024
+    if arch != 'sm_90':
+        assert stats.by_opcode['LDG.E.ENL2.256'] and stats.by_opcode['STG.E.ENL2.256'] and stats.coalescing == 1
+        with pytest.raises(SassError, match='out-of-bounds read of 32 bytes at byte 992'):
+            run(text, 'k', 1, 32, [Ro(x[:127]), o], arch=arch)
+
+
+def run_listing(monkeypatch, rows):
+    """What a listing by hand writes to its argument: instructions that a compiler writes where much is live at once."""
+    monkeypatch.setattr(sassrun, 'disassemble', lambda *_: [(16 * k, *row, 0) for k, row in enumerate(rows)])
+    o = np.zeros(32, 'i4')
+    run('extern "C" __global__ void k(int* o) {}', 'k', 1, 32, [o], arch='sm_120')
+    return o
+
+
+STORE_R7 = [('', 'LDC.64', 'R2, c[0x0][0x380]'), ('', 'IMAD.WIDE.U32', 'R2, R0, 0x4, R2'), ('', 'STG.E', '[R2.64], R7'), ('', 'EXIT', '')]
+
+
+def test_spilled_uniform_registers_and_predicates(monkeypatch):
+    o = run_listing(monkeypatch, [
+        ('', 'S2R', 'R0, SR_TID.X'), ('', 'UMOV', 'UR4, 0x5'), ('', 'UISETP.LT.AND', 'UP1, UPT, UR4, 0x6, UPT'),
+        ('', 'UISETP.LT.AND', 'UP2, UPT, UR4, 0x5, UPT'), ('', 'UP2UR', 'UR5, UPR, URZ, 0x6'), ('', 'MOV.SPILL', 'R6, UR5'),
+        ('', 'UMOV', 'UR5, 0x0'), ('', 'R2UR.FILL', 'UR7, R6'), ('', 'IADD3', 'R7, PT, PT, R0, UR7, RZ'), *STORE_R7])
+    np.testing.assert_array_equal(o, np.arange(32) + 2)       # UP1 alone is set
+
+
+def test_reliable_convergence(monkeypatch):
+    o = run_listing(monkeypatch, [
+        ('', 'S2R', 'R0, SR_TID.X'), ('', 'ISETP.GE.AND', 'P0, PT, R0, 0x10, PT'), ('', 'MOV', 'R7, 0x1'), ('', 'BSSY.RELIABLE', 'B1, L0x70'),
+        ('P0', 'BREAK.RELIABLE', 'B1'), ('P0', 'BRA', 'L0x80'), ('', 'BSYNC.RELIABLE', 'B1'), ('', 'MOV', 'R7, R0'), *STORE_R7])
+    np.testing.assert_array_equal(o, [*range(16), *[1] * 16])
+
+
 # ---------------------------------------------------------------------------------------------- planted bugs
 
 TILE = r'''
@@ -606,3 +669,17 @@ def test_unknown_instruction_is_named():
     text = 'extern "C" __global__ void k(float* o, cudaTextureObject_t t) { o[threadIdx.x] = tex1Dfetch<float>(t, threadIdx.x); }'
     with pytest.raises(SassError, match='unsupported instruction .*T'):
         run(text, 'k', 1, 32, [np.zeros(32, 'f4'), np.uint64(0)])
+
+
+LARGE_PARAMETERS = '''
+struct Taps { float at[8000]; };
+extern "C" __global__ void k(const float* x, const __grid_constant__ Taps taps, float* y, int n, double z) {
+    y[threadIdx.x] = x[threadIdx.x % n] + taps.at[7000 + threadIdx.x] + z + blockDim.x;
+}'''
+
+
+@pytest.mark.parametrize('arch', ARCHS)
+def test_more_than_4096_bytes_of_parameters(arch):
+    x, y, taps = np.arange(64, dtype='f4'), np.zeros(64, 'f4'), np.arange(8000, dtype='f4')
+    sassrun.run(LARGE_PARAMETERS, 'k', 1, 64, [sassrun.Ro(x), taps.tobytes(), y, np.int32(7), np.float64(.5)], arch=arch)
+    np.testing.assert_array_equal(y, np.arange(64) % 7 + taps[7000:7064] + 64.5)

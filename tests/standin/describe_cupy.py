@@ -14,7 +14,8 @@ import cupy
 MODULES = (
     "cupy",
     "cupy.cuda",
-    *(f"cupy.cuda.{name}" for name in ("compiler", "device", "memory", "runtime", "stream")),
+    "cupy.fft",
+    *(f"cupy.cuda.{name}" for name in ("compiler", "device", "graph", "memory", "runtime", "stream")),
 )
 SPECIAL = ("__array__", "__call__", "__cuda_array_interface__", "__dlpack__", "__dlpack_device__", "__getitem__")
 

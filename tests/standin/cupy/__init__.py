@@ -14,7 +14,7 @@ import standin
 if standin.unavailable():
     raise ImportError(f"no CuPy, and no stand-in for it: {standin.unavailable()}")
 
-from . import cuda
+from . import cuda, fft
 from ._array import ndarray
 from ._creation import asarray, ascontiguousarray, asnumpy, copyto, empty, from_dlpack
 from ._raw import RawKernel, RawModule
@@ -29,6 +29,7 @@ __all__ = [
     "copyto",
     "cuda",
     "empty",
+    "fft",
     "from_dlpack",
     "is_available",
     "ndarray",

@@ -4,9 +4,9 @@ import ctypes
 
 import numpy
 
-from ._device import need_context, need_memory
+from ._device import live, need_context, need_memory, need_no_capture
 
-_CHARACTERS = "?bhilqBHILQefdFD"  # the dtypes that CuPy's kernels know
+_CHARACTERS = "?bhilqBHILQefdFDE"  # the dtypes that CuPy's kernels know; E is ml_dtypes.bfloat16
 DLPACK_CPU, DLPACK_CUDA = 1, 2
 
 
@@ -20,6 +20,10 @@ class Memory:
         self.array = self._storage[start : start + nbytes]
         self.size = nbytes
         self.device_id = 0
+        live[0] += nbytes
+
+    def __del__(self):
+        live[0] -= getattr(self, "size", 0)
 
 
 class _MemoryPointer:
@@ -100,6 +104,9 @@ class ndarray:  # noqa: N801 (CuPy's name)
             raise NotImplementedError(f"the stand-in knows basic indexing only; got {slices!r}")
         return self._wrap(self._host[keys if ... in keys else (*keys, ...)], self._owner)
 
+    def view(self, dtype=None, type=None):  # noqa: A002 (CuPy's name)
+        return self._wrap(self._host.view(check_dtype(dtype)), self._owner)
+
     def copy(self, order="C"):
         return copy_of(self._host, self.dtype, order)
 
@@ -114,12 +121,24 @@ class ndarray:  # noqa: N801 (CuPy's name)
         shares = numpy.may_share_memory(host, self._host)
         return self._wrap(host, self._owner) if shares else copy_of(host, host.dtype, "C")
 
+    def max(self, axis=None, out=None, keepdims=False):
+        return self._reduced(numpy.max, axis, out, keepdims)
+
+    def min(self, axis=None, out=None, keepdims=False):
+        return self._reduced(numpy.min, axis, out, keepdims)
+
+    def _reduced(self, function, axis, out, keepdims):
+        need_context()
+        if axis is not None or out is not None or keepdims:
+            raise NotImplementedError("the stand-in reduces all axes")
+        return copy_of(numpy.asarray(function(self._host)), self.dtype, "C")
+
     def fill(self, value):
         need_context()
         self._host.fill(value)
 
     def get(self, stream=None, order="C", out=None, blocking=True):
-        need_context()
+        need_no_capture()
         if out is None:
             return self._host.copy(order=order)
         if out.shape != self.shape or out.dtype != self.dtype:
@@ -130,7 +149,7 @@ class ndarray:  # noqa: N801 (CuPy's name)
         return out
 
     def set(self, arr, stream=None):
-        need_context()
+        need_no_capture()
         if not isinstance(arr, numpy.ndarray) or arr.shape != self.shape or arr.dtype != self.dtype:
             raise ValueError("Only a NumPy array of the same shape and dtype can be set")
         self._host[...] = arr

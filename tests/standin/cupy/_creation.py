@@ -5,7 +5,7 @@ import ctypes
 import numpy
 
 from ._array import DLPACK_CPU, DLPACK_CUDA, Memory, check_dtype, copy_of, ndarray, set_dlpack_device
-from ._device import need_context
+from ._device import need_context, need_no_capture
 
 
 def empty(shape, dtype=float, order="C"):
@@ -100,7 +100,7 @@ def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
 
 def copyto(dst, src, casting="same_kind", where=None):
     """Copy values from a device array or a scalar, with broadcasting."""
-    need_context()
+    need_no_capture()  # CUDA would capture this, the stand-in only captures launches
     if isinstance(src, numpy.ndarray) and src.size != 1:
         raise ValueError("non-scalar numpy.ndarray cannot be used for copyto")
     source = src._host if isinstance(src, ndarray) else src

@@ -7,9 +7,12 @@ MESSAGES = {
     35: "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
     100: "cudaErrorNoDevice: no CUDA-capable device is detected",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
+    900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
 }
 FAILURES = ("insufficient_driver", "old_driver", "no_device", "no_context", "out_of_memory", "no_nvrtc")
 TOTAL_MEMORY = 8 * 2**30
+live = [0]  # bytes allocated and not freed yet
+capturing = []  # the stream that captures, if one does, and what it has captured
 
 
 class CUDARuntimeError(RuntimeError):
@@ -54,11 +57,28 @@ def need_context():
         raise CUDARuntimeError(2)
 
 
+def need_no_capture():
+    """Raise what CUDA raises from what allocates, waits or copies to or from the host while a stream captures."""
+    need_context()
+    if capturing:
+        raise CUDARuntimeError(900)
+
+
 def need_memory(nbytes):
     """Raise what CuPy raises from an allocation."""
-    need_context()
-    if failure() == "out_of_memory" or nbytes > TOTAL_MEMORY:
-        raise OutOfMemoryError(nbytes, 0)
+    need_no_capture()
+    if failure() == "out_of_memory" or nbytes > free_memory():
+        raise OutOfMemoryError(nbytes, live[0])
+
+
+def total_memory():
+    """Bytes of the pretended device."""
+    return int(os.environ.get("GPUCONV_STANDIN_MEMORY") or TOTAL_MEMORY)
+
+
+def free_memory():
+    """Bytes that an allocation may take."""
+    return 0 if failure() == "out_of_memory" else max(0, total_memory() - live[0])
 
 
 def need_ordinal(device):

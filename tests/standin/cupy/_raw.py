@@ -1,11 +1,13 @@
 """RawKernel and RawModule: CuPy's argument rules, and the CPU engine behind them."""
 
+import functools
+
 import numpy
 
 import standin
 
 from ._array import ndarray
-from ._device import need_context
+from ._device import capturing, need_context, need_no_capture
 
 
 def _argument(value):
@@ -83,6 +85,10 @@ class RawKernel:
 
     @max_dynamic_shared_size_bytes.setter
     def max_dynamic_shared_size_bytes(self, bytes):  # noqa: A002 (CuPy's name)
+        from .cuda.runtime import getDevice, getDeviceProperties
+
+        if bytes > getDeviceProperties(getDevice())["sharedMemPerBlockOptin"]:
+            raise standin.LaunchError(f"{self.name}: CUDA_ERROR_INVALID_VALUE, {bytes} bytes of shared memory")
         self._dynamic_limit = bytes
 
     def compile(self, log_stream=None):
@@ -104,7 +110,8 @@ class RawKernel:
             raise TypeError(f"grid and block are tuples of int; got {grid} and {block}")
         arguments = [_argument(value) for value in args]
         pointer = (get_current_stream() if stream is None else stream).ptr
-        standin.launch_now(
+        launch = functools.partial(
+            standin.launch_now,
             self.code,
             self.name,
             self.options,
@@ -112,8 +119,12 @@ class RawKernel:
             standin.triple(block),
             arguments,
             shared_mem,
-            pointer,
         )
+        if capturing and capturing[0].ptr == pointer:
+            capturing.append(launch)
+        else:
+            need_no_capture()
+            launch(pointer)
 
 
 class RawModule:

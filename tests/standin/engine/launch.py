@@ -14,6 +14,7 @@ from .memory import Argument, Snapshot, Value, as_argument, snapshot
 
 Arrays = list[np.ndarray | None]
 _recordings: list[list[Launch]] = []
+_held: list[bool] = []  # a recording that runs nothing is open
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,15 @@ def sanitize(*args: object, kind: str = "address", **keywords: object) -> saniti
 
 
 @contextmanager
-def recording() -> Iterator[list[Launch]]:
-    """Collect every launch that the stand-in cupy makes inside the block."""
+def recording(*, run: bool = True) -> Iterator[list[Launch]]:
+    """Collect every launch that the stand-in cupy makes inside the block; with `run` False nothing is computed."""
     launches: list[Launch] = []
     _recordings.append(launches)
+    _held.append(not run)
     try:
         yield launches
     finally:
+        _held.pop()
         _recordings.remove(launches)
 
 
@@ -121,7 +124,8 @@ def launch_now(
     """Run for the stand-in cupy, and record."""
     compiled = kernel(text, name, options)
     before = snapshot(arguments) if _recordings else None
-    compiled.run(grid, block, arguments, shared_mem)
+    if not any(_held):
+        compiled.run(grid, block, arguments, shared_mem)
     if before is not None:
         results = [None if isinstance(a, Value) else a.array.copy() for a in arguments]
         launch = Launch(text, name, grid, block, before, shared_mem, options, stream, results)

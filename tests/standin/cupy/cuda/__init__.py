@@ -1,8 +1,8 @@
 """cupy.cuda: the device, its streams, the runtime."""
 
-from . import compiler, device, memory, nvrtc, runtime, stream
+from . import compiler, device, graph, memory, nvrtc, runtime, stream
 from .device import Device
-from .stream import Event, ExternalStream, Stream, get_current_stream
+from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
 
 __all__ = [
     "Device",
@@ -12,6 +12,8 @@ __all__ = [
     "compiler",
     "device",
     "get_current_stream",
+    "get_elapsed_time",
+    "graph",
     "is_available",
     "memory",
     "nvrtc",

@@ -18,7 +18,7 @@ class Device:
         state.need_ordinal(self.id)
 
     def synchronize(self):
-        self.use()
+        state.need_no_capture()
 
     def __enter__(self):
         self.use()
@@ -65,5 +65,8 @@ class Device:
             "MaxGridDimZ": 65535,
             "MultiProcessorCount": 30,
             "WarpSize": 32,
-            "L2CacheSize": 4 * 2**20,
+            "L2CacheSize": 64 * 2**10,
+            "ClockRate": 1_500_000,
+            "MemoryClockRate": 5_000_000,
+            "GlobalMemoryBusWidth": 256,
         }

@@ -1,6 +1,16 @@
 """cupy.cuda.runtime: one device, or the reason why there is none."""
 
-from cupy._device import TOTAL_MEMORY, CUDARuntimeError, capability, failure, need_context, need_driver, need_ordinal
+from cupy._device import (
+    TOTAL_MEMORY,
+    CUDARuntimeError,
+    capability,
+    failure,
+    free_memory,
+    need_context,
+    need_driver,
+    need_ordinal,
+    total_memory,
+)
 
 __all__ = [
     "CUDARuntimeError",
@@ -33,7 +43,7 @@ def runtimeGetVersion():  # noqa: N802
 
 def memGetInfo():  # noqa: N802
     need_context()
-    return (0 if failure() == "out_of_memory" else TOTAL_MEMORY // 2, TOTAL_MEMORY)
+    return free_memory(), total_memory()
 
 
 def getDeviceProperties(device):  # noqa: N802
@@ -44,6 +54,7 @@ def getDeviceProperties(device):  # noqa: N802
         "totalGlobalMem": TOTAL_MEMORY,
         "sharedMemPerBlock": 48 * 1024,
         "sharedMemPerBlockOptin": 99 * 1024,
+        "sharedMemPerMultiprocessor": 100 * 1024,
         "regsPerBlock": 65536,
         "warpSize": 32,
         "maxThreadsPerBlock": 1024,
@@ -52,6 +63,6 @@ def getDeviceProperties(device):  # noqa: N802
         "major": major,
         "minor": minor,
         "multiProcessorCount": 30,
-        "l2CacheSize": 4 * 2**20,
+        "l2CacheSize": 64 * 2**10,
         "memoryBusWidth": 256,
     }

@@ -1,8 +1,12 @@
 """Streams: all work is done when a call returns, but which stream it was given is kept."""
 
+import time
+
 from cupy import _device as state
 
-__all__ = ["Event", "ExternalStream", "Stream", "get_current_stream"]
+from .graph import captured
+
+__all__ = ["Event", "ExternalStream", "Stream", "get_current_stream", "get_elapsed_time"]
 
 _stack = []
 
@@ -38,7 +42,21 @@ class _BaseStream:
         return hash(self.ptr)
 
     def synchronize(self):
-        state.need_context()
+        state.need_no_capture()
+
+    def is_capturing(self):
+        return bool(state.capturing) and state.capturing[0].ptr == self.ptr
+
+    def begin_capture(self, mode=None):
+        state.need_no_capture()
+        if self.ptr == 0:  # the null stream cannot
+            raise state.CUDARuntimeError(900)
+        state.capturing[:] = [self]
+
+    def end_capture(self):
+        _, *launches = state.capturing
+        state.capturing.clear()
+        return captured(launches)
 
     def record(self, event=None):
         return Event() if event is None else event
@@ -83,9 +101,15 @@ class Event:
 
     def record(self, stream=None):
         state.need_context()
+        self._seconds = time.perf_counter()
 
     def synchronize(self):
-        state.need_context()
+        state.need_no_capture()
+
+
+def get_elapsed_time(start_event, end_event):
+    """Milliseconds between two events that were recorded; what the emulation takes, no GPU's time."""
+    return (end_event._seconds - start_event._seconds) * 1000
 
 
 def get_current_stream(device_id=-1):

@@ -28,6 +28,11 @@ __attribute__((const)) uint3 block_index();
 __attribute__((const)) dim3 block_size();
 __attribute__((const)) dim3 grid_size();
 void barrier(const char* file, int line);
+int gather(const void* mine, void* all, int bytes);
+
+// What every lane of the warp shows, to each of them; the number of the lane. For the operations that a warp does
+// together.
+template <class T> static inline int gather(const T& mine, T (&all)[32]) { return gather(&mine, all, sizeof(T)); }
 }  // namespace cuda_on_cpu
 
 #define threadIdx (::cuda_on_cpu::thread_index())

@@ -32,7 +32,8 @@ __attribute__((visibility("hidden"), aligned(1024))) char cuda_dynamic_shared[LA
 namespace {
 
 constexpr size_t STACK_BYTES = 256 * 1024, GUARD_BYTES = 4096;
-enum State { READY, WAITING, RETURNED };
+enum State { READY, WAITING, GATHERING, RETURNED };
+constexpr int WARP = 32;
 
 struct Fiber {
     ucontext_t context;
@@ -40,6 +41,9 @@ struct Fiber {
     uint3 index;
     const char* file;  // of the barrier it waits at
     int line;
+    const char* mine;  // what it shows its warp, and where it wants what the lanes show
+    char* all;
+    int bytes;
     void* sanitizer;  // its fiber or fake stack
 };
 
@@ -154,6 +158,38 @@ const char* check_barrier() {
     return message;
 }
 
+// Hands what the lanes of a warp show to each of them. The scheduler copies, out of sight of the sanitizers: the lanes are
+// not ordered by it.
+void hand_out(int first, int last) {
+    for (int to = first; to < last; ++to)
+        for (int from = first; from < last; ++from)
+            for (int i = 0; i < fibers[from].bytes; ++i)
+                fibers[to].all[(from - first) * fibers[from].bytes + i] = fibers[from].mine[i];
+}
+
+// Lets the warps go on that wait to gather. False once none does, or where a warp is divided: then with an error.
+bool gather_once(const int* order, const char** error) {
+    bool any = false;
+    for (int first = 0; first < count; first += WARP) {
+        const int last = first + WARP < count ? first + WARP : count;
+        int gathering = 0;
+        for (int t = first; t < last; ++t) gathering += fibers[t].state == GATHERING && fibers[t].bytes == fibers[first].bytes;
+        if (!gathering) continue;
+        any = true;
+        if (gathering < last - first) {
+            snprintf(message, sizeof message, "divergent warp: only %d of the %d lanes beside %s take part in an operation of the warp",
+                     gathering, last - first, thread_name(fibers[first]));
+            *error = message;
+            return false;
+        }
+        hand_out(first, last);
+        for (int t = first; t < last; ++t) fibers[t].state = READY;
+    }
+    for (int t = 0; t < count; ++t)
+        if (fibers[order[t]].state == READY) switch_to(fibers[order[t]]);
+    return any;
+}
+
 const char* run_block(int* order, int how) {
     fill_with_nan(__start_cuda_shared, __stop_cuda_shared);
     fill_with_nan(cuda_dynamic_shared, cuda_dynamic_shared + dynamic_bytes);
@@ -162,7 +198,9 @@ const char* run_block(int* order, int how) {
     for (phase = 0; fibers[0].state != RETURNED; ++phase) {
         permute(order, count, how);
         for (int t = 0; t < count; ++t) switch_to(fibers[order[t]]);
-        if (const char* error = check_barrier()) return error;
+        const char* error = nullptr;
+        while (gather_once(order, &error)) {}
+        if (error || (error = check_barrier())) return error;
     }
     sync_acquire(3);
     return nullptr;
@@ -225,6 +263,15 @@ void barrier(const char* file, int line) {
     sync_release(point);
     switch_to(scheduler);
     sync_acquire(point);
+}
+
+int gather(const void* mine, void* all, int bytes) {
+    current->mine = static_cast<const char*>(mine);
+    current->all = static_cast<char*>(all);
+    current->bytes = bytes;
+    current->state = GATHERING;
+    switch_to(scheduler);
+    return int(current - fibers) % WARP;
 }
 }  // namespace cuda_on_cpu
 
