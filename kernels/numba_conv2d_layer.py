@@ -3,13 +3,14 @@
     out[n, k, y, x] = bias[0, 0, 0, k] + sum over c, r, s of weights[k, c, r, s] * image[n, first(k) + c, i, j]
     i = y * stride_y - pad_y + r * dilation_y,  j = x * stride_x - pad_x + s * dilation_x
 
-with the first channel of k's group. A block computes BLOCK_H x BLOCK_W places, and every thread CHANNELS outputs at its
-place: neighbouring output channels of one group. Channel by channel and piece by piece of the filter it stages the taps
-and the samples they meet in shared memory, boundary applied. All of these stand at multiples of `step` (which divides
-stride and dilation), so only they are staged: neighbouring outputs then read samples `near` = stride / step apart,
-neighbouring taps `far` = dilation / step.
+with the first channel of k's group. A block computes BLOCK_H * ROWS x BLOCK_W places, and every thread ROWS of them,
+BLOCK_H below each other, for CHANNELS neighbouring output channels of one group: a staged sample serves CHANNELS
+outputs, a tap ROWS. Channel by channel and piece by piece of the filter it stages the taps and the samples they meet in
+shared memory, boundary applied. All of these stand at multiples of `step` (which divides stride and dilation), so only
+they are staged: neighbouring outputs then read samples `near` = stride / step apart, neighbouring taps `far` =
+dilation / step.
 
-Arrays: (N, C, H, W) with any strides. Compiled in: BLOCK_H, BLOCK_W, CHANNELS, TAPS and TILE (room for taps and
+Arrays: (N, C, H, W) with any strides. Compiled in: BLOCK_H, BLOCK_W, ROWS, CHANNELS, TAPS and TILE (room for taps and
 samples), the dtypes and the conversion. Launch: a block of BLOCK_W x BLOCK_H threads for each tile, CHANNELS output
 channels and image; pieces so that CHANNELS * piece_h * piece_w <= TAPS and span_h * span_w <= TILE.
 """
@@ -28,7 +29,8 @@ def define(specialization):
     scalar = np.dtype(types["acc"]).type
     BLOCK_H, BLOCK_W = specialization.constant("BLOCK_H"), specialization.constant("BLOCK_W")
     CHANNELS, SKIP_ZERO_TAPS = specialization.constant("CHANNELS"), specialization.constant("SKIP_ZERO_TAPS")
-    TAPS, TILE = specialization.constant("TAPS"), specialization.constant("TILE")
+    TAPS, TILE, ROWS = (specialization.constant(name) for name in ("TAPS", "TILE", "ROWS"))
+    TILE_H, OUTPUTS = BLOCK_H * ROWS, ROWS * CHANNELS
     load_taps, load_tile = _tap_loader(CHANNELS, BLOCK_H, BLOCK_W), loader(scalar, BLOCK_H, BLOCK_W)
     convert = convert_of(specialization)
 
@@ -42,19 +44,19 @@ def define(specialization):
         _, _, out_height, out_width = out.shape
         per_group = channels_out // groups
         parts = ceil_div(per_group, CHANNELS)
-        plane, row, column = block_position(ceil_div(out_height, BLOCK_H), ceil_div(out_width, BLOCK_W))
+        plane, row, column = block_position(ceil_div(out_height, TILE_H), ceil_div(out_width, BLOCK_W))
         n, group, part = plane // (groups * parts), plane // parts % groups, plane % parts
         if n >= image.shape[0]:
             return
         k, k_stop = group * per_group + part * CHANNELS, (group + 1) * per_group
         tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
-        span_h = (BLOCK_H - 1) * near_y + (piece_h - 1) * far_y + 1
+        span_h = (TILE_H - 1) * near_y + (piece_h - 1) * far_y + 1
         span_w = (BLOCK_W - 1) * near_x + (piece_w - 1) * far_x + 1
-        top, left = row * BLOCK_H * near_y * step_y - pad_y, column * BLOCK_W * near_x * step_x - pad_x
-        corner = ty * near_y * span_w + tx * near_x
+        top, left = row * TILE_H * near_y * step_y - pad_y, column * BLOCK_W * near_x * step_x - pad_x
+        corner, below = ty * near_y * span_w + tx * near_x, BLOCK_H * near_y * span_w
 
-        sums = cuda.local.array(CHANNELS, scalar)
-        for i in range(CHANNELS):
+        sums = cuda.local.array(OUTPUTS, scalar)
+        for i in range(OUTPUTS):
             sums[i] = scalar(0)
         down, across = ceil_div(filter_h, piece_h), ceil_div(filter_w, piece_w)
         for piece in range(channels * down * across):
@@ -67,17 +69,19 @@ def define(specialization):
             cuda.syncthreads()
             for r in range(rows):
                 for s in range(columns):
-                    sample = tile[index(corner + r * far_y * span_w + s * far_x)]
+                    first = corner + r * far_y * span_w + s * far_x
                     for i in range(CHANNELS):
                         tap = taps[index((r * columns + s) * CHANNELS + i)]
-                        if not SKIP_ZERO_TAPS or tap != scalar(0):
-                            sums[i] += tap * sample
+                        for j in range(ROWS):
+                            if not SKIP_ZERO_TAPS or tap != scalar(0):
+                                sums[i * ROWS + j] += tap * tile[index(first + j * below)]
 
-        y, x = row * BLOCK_H + ty, column * BLOCK_W + tx
-        if y < out_height and x < out_width:
-            for i in range(CHANNELS):
-                if k + i < k_stop:
-                    total = sums[i] + bias[0, 0, 0, index(k + i)]
+        x = column * BLOCK_W + tx
+        for i in range(CHANNELS):
+            for j in range(ROWS):
+                y = row * TILE_H + j * BLOCK_H + ty
+                if k + i < k_stop and y < out_height and x < out_width:
+                    total = sums[i * ROWS + j] + bias[0, 0, 0, index(k + i)]
                     out[index(n), index(k + i), index(y), index(x)] = convert(total)
 
     arrays = ", ".join(f"{types[name]}[:,:,:,:]" for name in ("image", "acc", "acc", "out"))

@@ -13,8 +13,9 @@ from gpuconv.engine import facts_of
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches import numba_cuda as launches
-from gpuconv.launches.numba_cuda import Staging, conv1d, conv2d_layer, conv2d_tiled, staging, unsupported
+from gpuconv.launches.numba_cuda import conv1d, conv2d_layer, conv2d_tiled, unsupported
 from gpuconv.launches.numba_defaults import default_launches, default_specializations
+from gpuconv.launches.numba_staging import Staging, staging
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
 from gpuconv.planner import Plan, make_plan
@@ -26,6 +27,7 @@ def planned(call):
 
 def filter_plan(shape, filter_, dtype="float32", **options):
     x, w = np.ones(shape, dtype), np.ones(filter_, options.pop("weights", "float32"))
+    w.flat[-1] = 2  # no outer product
     return planned(filter_call(x, w, Options(**options), flipped=True))
 
 
@@ -49,15 +51,20 @@ def scalars(plan):
         ((9, 9), (3, 3), {"dilation": 2}, "conv2d_layer"),
         ((9, 9), (3,), {"stride": 7, "dilation": 3}, "conv1d"),
         ((9,), (1000,), {}, "conv1d"),
+        ((9, 9), (5, 5), {"method": "separable"}, "conv2d_separable"),
     ],
 )
 def test_kernel_of_a_filter(shape, filter_, options, kernel):
-    assert filter_plan(shape, filter_, **options).algorithm == kernel
+    call = filter_call(np.ones(shape, "float32"), np.ones(filter_, "float32"), Options(**options), flipped=True)
+    plan = planned(call) if "method" in options else filter_plan(shape, filter_, **options)
+    assert plan.algorithm == kernel
 
 
 def test_kernel_of_a_layer():
     assert layer_plan((2, 3, 9, 9), (4, 3, 3, 3)).algorithm == "conv2d_layer"
     assert layer_plan((2, 3, 9), (4, 3, 3)).algorithm == "conv2d_layer"
+    assert layer_plan((2, 3, 9, 9), (6, 1, 3, 3), groups=3).algorithm == "conv2d_tiled"
+    assert layer_plan((2, 3, 9, 9), (6, 1, 3, 3), groups=3, stride=2).algorithm == "conv2d_layer"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,7 @@ def test_every_block_of_a_tiled_launch_has_outputs():
     assert dict(launch.specialization.constants) == {
         "FILTER_H": 5,
         "FILTER_W": 5,
+        "BIASED": 0,
         "BLOCK_H": 8,
         "BLOCK_W": 32,
         "ROWS": 4,
@@ -112,15 +120,15 @@ def test_every_block_of_a_tiled_launch_has_outputs():
 def test_blocks_of_signals_and_layers():
     assert filter_plan((7, 1000), (5,)).launches[0].grid == (7 * 2, 1, 1)  # 128 threads, four outputs each
     assert filter_plan((7, 128), (5,)).launches[0].grid == (7, 1, 1)  # one output each
-    launch = layer_plan((2, 6, 20, 37), (10, 3, 3, 5), groups=2).launches[0]
-    assert launch.grid == (2 * 3 * 2 * 2 * 2, 1, 1)  # 18 x 33 outputs, two groups, 4 + 1 channels a group, two images
-    assert launch.block == (16, 16, 1)
+    launch = layer_plan((2, 6, 40, 37), (20, 3, 3, 5), groups=2).launches[0]
+    assert launch.grid == (2 * 2 * 2 * 2 * 2, 1, 1)  # 38 x 33 outputs, two groups, 8 + 2 channels a group, two images
+    assert launch.block == (32, 8, 1)
     assert layer_plan((2, 6, 600), (10, 3, 3), groups=2).launches[0].block == (256, 1, 1)
 
 
 def test_arguments_are_in_the_order_of_the_kernels():
     tiled = filter_plan((9, 9), (3, 3), boundary="wrap").launches[0]
-    names = ["image", "weights", "out", "boundary", "fill", "pad_y", "pad_x"]
+    names = ["image", "weights", "bias", "out", "boundary", "fill", "pad_y", "pad_x"]
     assert [argument.name for argument in tiled.arguments] == names
     layer = layer_plan((1, 2, 9, 9), (4, 1, 3, 3), groups=2, stride=2, padding=1, dilation=3)
     assert [argument.kind for argument in layer.launches[0].arguments[:4]] == ["image", "weights", "bias", "out"]
@@ -212,7 +220,8 @@ def test_default_launches_are_distinct_and_reach_every_kernel():
 
 
 def test_refused_kernels_are_named_in_the_plan():
-    assert filter_plan((9, 9), (4, 4)).reasons == (
+    assert filter_plan((9, 9), (4, 4)).reasons[:3] == (
+        "conv2d_separable needs the two factors of the weights",
         "conv2d_tiled takes square filters of size 3, 5, 7, 9, 11, 13, 15; got (4, 4)",
         "conv1d filters single channels along one axis",
     )
@@ -221,7 +230,7 @@ def test_refused_kernels_are_named_in_the_plan():
 def test_planners_take_what_they_say():
     signal = filter_call(np.ones(9), np.ones(3), Options(), flipped=True).problem
     layer = layer_call(2, np.ones((1, 2, 5, 5)), np.ones((2, 2, 3, 3))).problem
-    assert conv2d_tiled(layer, Facts()) == "conv2d_tiled filters single channels"
+    assert conv2d_tiled(layer, Facts()) == "conv2d_tiled filters every channel for itself"
     assert "square filters" in conv2d_tiled(signal, Facts())
     assert conv1d(layer, Facts()) == "conv1d filters single channels along one axis"
     assert isinstance(conv2d_layer(signal, Facts()), LaunchPlan)

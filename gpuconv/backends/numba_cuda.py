@@ -20,7 +20,15 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import DeviceView, Operands, View, insert_axis
-from gpuconv.backends.numba_probe import capability, describe, limits, numba_cuda, simulated, unavailable
+from gpuconv.backends.numba_probe import (
+    capability,
+    current_device,
+    describe,
+    limits,
+    numba_cuda,
+    simulated,
+    unavailable,
+)
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization, Triple
 from gpuconv.launches.numba_cuda import copy_launch
@@ -29,7 +37,7 @@ from gpuconv.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.sources import kernel_folder
 
-__all__ = ["describe", "limits", "run", "unavailable", "unsupported"]
+__all__ = ["current_device", "describe", "limits", "run", "unavailable", "unsupported"]
 
 logger = logging.getLogger("gpuconv")
 
@@ -99,6 +107,8 @@ def _one_batch_axis(problem: Problem, view: DeviceView, inner: list[int], at: di
 def _weights(plan: Plan, operands: Operands, queue: Any) -> Arrays:
     """Weights and bias on the device as the accumulator's dtype."""
     problem, dtype = plan.problem, plan.accumulator
+    if any(argument.kind == "factors" for argument in plan.launches[0].arguments):
+        return {"factors": _as_dtype(np.concatenate(operands.factors)[None, None, None], dtype, queue)}
     weights = _product(operands.factors, dtype) if operands.weights is None else operands.weights
     arrays = {"weights": _as_dtype(weights if problem.rank == 2 else insert_axis(weights, 2), dtype, queue)}
     if any(argument.kind == "bias" for argument in plan.launches[0].arguments):

@@ -59,6 +59,11 @@ def limits() -> DeviceLimits:
     )
 
 
+def current_device() -> int:
+    """Number of the current device."""
+    return int(getattr(numba_cuda().get_current_device(), "id", 0))
+
+
 def capability() -> tuple[int, int]:
     """Compute capability of the current device."""
     major, minor = numba_cuda().current_context().device.compute_capability

@@ -5,43 +5,67 @@ All kernels take arrays (N, C, H, W) with any strides, a signal as an image of o
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from gpuconv.dtypes import accumulator, is_integer
+from gpuconv.dtypes import accumulator, is_bfloat16, is_integer
 from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, Triple, ceil_div
+from gpuconv.launches.numba_staging import staging
 from gpuconv.problem import BOUNDARIES, OVERFLOWS, ROUNDINGS, DType, Ints, Problem
 
 TILED_FILTERS = (3, 5, 7, 9, 11, 13, 15)  # square filters that conv2d_tiled is compiled for
 TILED_BLOCK, TILED_ROWS = (8, 32), 4  # threads (down, across); outputs a thread, below each other
 CONV1D_THREADS, CONV1D_OUTPUTS = 128, 4
 CONV1D_TAPS, CONV1D_TILE = 512, 3072  # staged at once
-LAYER_BLOCK, LAYER_BLOCK_1D = (16, 16), (1, 256)
-LAYER_CHANNELS = 4  # output channels a thread, where a group has several
-LAYER_TAPS, LAYER_TILE = 512, 2304
+SEPARABLE_TAPS = tuple(range(3, 33, 2))  # of both factors
+LAYER_BLOCK, LAYER_BLOCK_1D = (8, 32), (1, 256)
+LAYER_ROWS, LAYER_CHANNELS = 4, 8  # outputs a thread: below each other, and channels where a group has several
+LAYER_TAPS, LAYER_TILE = 512, 4096
 COPY_THREADS = 128
 GRID_LIMIT = 2**31 - 1  # blocks along x
 
 
-def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
-    """Plan a 2D filter of a compiled size, without stride or dilation."""
+def conv2d_separable(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """Plan both passes of a separable filter whose factors have a compiled size."""
     height, width = problem.filter[0], problem.filter[-1]
-    if not problem.is_filter:
-        return "conv2d_tiled filters single channels"
+    if not facts.separable or problem.rank != 2:
+        return "conv2d_separable needs the two factors of the weights"
+    if height != width or height not in SEPARABLE_TAPS:
+        return f"conv2d_separable takes factors of one odd length from 3 to 31; got {problem.filter}"
+    if refusal := _not_plain("conv2d_separable", problem, facts):
+        return refusal
+    return _tiles("conv2d_separable", problem, facts, {"TAPS": height}, problem.images)
+
+
+def conv2d_tiled(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """Plan a filter of a compiled size, one or one for each channel, without stride or dilation."""
+    height, width = problem.filter[0], problem.filter[-1]
+    if problem.groups != problem.channels_in:
+        return "conv2d_tiled filters every channel for itself"
     if problem.rank != 2 or height != width or height not in TILED_FILTERS:
         compiled = ", ".join(map(str, TILED_FILTERS))
         return f"conv2d_tiled takes square filters of size {compiled}; got {problem.filter}"
+    if refusal := _not_plain("conv2d_tiled", problem, facts):
+        return refusal
+    sizes = {"FILTER_H": height, "FILTER_W": width, "BIASED": int(problem.bias)}
+    return _tiles("conv2d_tiled", problem, facts, sizes, problem.images * problem.channels_out)
+
+
+def _not_plain(kernel: str, problem: Problem, facts: Facts) -> str | None:
+    """Why a kernel without strides does not take a problem, or None."""
     if max(problem.stride + problem.dilation) > 1:
-        return "conv2d_tiled has neither stride nor dilation"
-    if reason := unsupported(problem, facts):
-        return reason
+        return f"{kernel} has neither stride nor dilation"
+    return unsupported(problem, facts)
+
+
+def _tiles(kernel: str, problem: Problem, facts: Facts, sizes: dict[str, int], planes: int) -> LaunchPlan | str:
+    """Launch a kernel whose blocks compute TILED_ROWS outputs a thread, below each other."""
     (block_h, block_w), rows = TILED_BLOCK, TILED_ROWS
-    sizes = {"FILTER_H": height, "FILTER_W": width, "BLOCK_H": block_h, "BLOCK_W": block_w, "ROWS": rows}
-    blocks = ceil_div(problem.out_extent[0], block_h * rows) * ceil_div(problem.out_extent[1], block_w) * problem.images
+    sizes |= {"BLOCK_H": block_h, "BLOCK_W": block_w, "ROWS": rows}
+    blocks = ceil_div(problem.out_extent[0], block_h * rows) * ceil_div(problem.out_extent[1], block_w) * planes
     scalars = {"pad_y": problem.pad_before[0], "pad_x": problem.pad_before[1]}
-    return _launch("conv2d_tiled", problem, facts, sizes, blocks, (block_w, block_h, 1), scalars)
+    return _launch(kernel, problem, facts, sizes, blocks, (block_w, block_h, 1), scalars)
 
 
 def conv1d(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -67,16 +91,24 @@ def conv2d_layer(problem: Problem, facts: Facts) -> LaunchPlan | str:
         return reason
     block_h, block_w = LAYER_BLOCK if problem.rank == 2 else LAYER_BLOCK_1D
     per_group = problem.channels_out // problem.groups
-    channels = LAYER_CHANNELS if per_group > 1 else 1
-    sizes = {"BLOCK_H": block_h, "BLOCK_W": block_w, "CHANNELS": channels, "TAPS": LAYER_TAPS, "TILE": LAYER_TILE}
+    several = LAYER_CHANNELS * 4 // accumulator(problem, facts).itemsize  # as many as the registers hold
+    channels = several if per_group > several // 2 else 1
     out_h, out_w = _rows_and_columns(problem.out_extent, 1)
+    rows = LAYER_ROWS if out_h > block_h else 1
+    sizes = {"BLOCK_H": block_h, "BLOCK_W": block_w, "ROWS": rows, "CHANNELS": channels}
+    sizes |= {"TAPS": LAYER_TAPS, "TILE": LAYER_TILE}
     planes = problem.images * problem.groups * ceil_div(per_group, channels)
-    blocks = ceil_div(out_h, block_h) * ceil_div(out_w, block_w) * planes
-    scalars = _layer_scalars(problem, (block_h, block_w), LAYER_TAPS // channels)
+    blocks = ceil_div(out_h, block_h * rows) * ceil_div(out_w, block_w) * planes
+    scalars = _layer_scalars(problem, (block_h * rows, block_w), LAYER_TAPS // channels)
     return _launch("conv2d_layer", problem, facts, sizes, blocks, (block_w, block_h, 1), scalars)
 
 
-LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (conv2d_tiled, conv1d, conv2d_layer)
+LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (
+    conv2d_separable,
+    conv2d_tiled,
+    conv1d,
+    conv2d_layer,
+)
 
 
 def copy_launch(source: DType, target: DType, shape: Ints) -> LaunchPlan:
@@ -91,8 +123,12 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
     """Why no Numba kernel computes a problem, or None."""
     if problem.op == "weight_gradient":
         return "no Numba CUDA kernel computes gradients of weights"
+    if problem.op == "magnitude":
+        return "no Numba CUDA kernel takes the magnitude of a gradient in one pass"
     if problem.rank not in (1, 2):
         return f"the Numba CUDA kernels have one or two spatial axes; got {problem.rank}"
+    if is_bfloat16(problem.image_dtype) or is_bfloat16(problem.out_dtype):
+        return "the Numba CUDA kernels have no bfloat16"
     if problem.compute_dtype.kind == "c" or problem.out_dtype.kind == "c":
         return f"the Numba CUDA kernels compute real numbers; got {problem.compute_dtype} into {problem.out_dtype}"
     if problem.overflow == "raise" and not _always_fits(problem, accumulator(problem, facts)):
@@ -100,40 +136,14 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Staging:
-    """How a kernel stages the samples of one axis in shared memory."""
-
-    piece: int  # taps whose samples are staged at once
-    step: int  # distance of the staged samples in the image
-    near: int  # distance of neighbouring outputs in the tile: stride / step
-    far: int  # distance of neighbouring taps in the tile: dilation / step
-
-    def span(self, outputs: int) -> int:
-        """Samples staged for neighbouring outputs."""
-        return (outputs - 1) * self.near + (self.piece - 1) * self.far + 1
-
-
-def staging(outputs: int, filter_: int, stride: int, dilation: int, samples: int, taps: int) -> Staging:
-    """Stage as many taps as fit, at most `taps`, with a span of at most `samples`.
-
-    All samples that some taps meet stand at multiples of gcd(stride, dilation); those of a single tap at multiples of
-    the stride, so that they always fit.
-    """
-    step = math.gcd(stride, dilation)
-    near, far = stride // step, dilation // step
-    piece = min(filter_, taps, (samples - 1 - (outputs - 1) * near) // far + 1)
-    return Staging(piece, step, near, far) if piece > 1 else Staging(1, stride, 1, 0)
-
-
-def _layer_scalars(problem: Problem, block: Ints, taps: int) -> dict[str, int]:
+def _layer_scalars(problem: Problem, tile: Ints, taps: int) -> dict[str, int]:
     """Scalars of conv2d_layer, down (y, h) and across (x, w)."""
-    samples = math.isqrt(LAYER_TILE) if problem.rank == 2 else LAYER_TILE
     filters, strides, dilations = (
         _rows_and_columns(sizes, 1) for sizes in (problem.filter, problem.stride, problem.dilation)
     )
-    across = staging(block[1], filters[1], strides[1], dilations[1], samples, taps)
-    down = staging(block[0], filters[0], strides[0], dilations[0], samples, taps // across.piece)
+    across = staging(tile[1], filters[1], strides[1], dilations[1], LAYER_TILE // tile[0], taps)
+    rows = LAYER_TILE // across.span(tile[1])
+    down = staging(tile[0], filters[0], strides[0], dilations[0], rows, taps // across.piece)
     pads = _rows_and_columns(problem.pad_before, 0)
     scalars = {"groups": problem.groups, "pad_y": pads[0], "pad_x": pads[1]}
     scalars |= {"step_y": down.step, "step_x": across.step, "near_y": down.near, "near_x": across.near}
@@ -164,17 +174,25 @@ def _launch(
     skip = int(problem.skip_zero_taps and facts.zero_taps)
     constants = (*sizes.items(), ("SKIP_ZERO_TAPS", skip), *_conversion(problem, acc))
     fill = int(problem.fill.real) if is_integer(acc) else float(problem.fill.real)
-    biased = (Argument("bias", "bias", acc.name),) if kernel == "conv2d_layer" else ()
     arguments = (
         Argument("image", "image", image),
-        Argument("weights", "weights", acc.name),
-        *biased,
+        *_weights(kernel, problem, acc.name),
         Argument("out", "out", problem.out_dtype.name),
         Argument("boundary", "scalar", "int32", BOUNDARIES.index(problem.boundary)),
         Argument("fill", "scalar", acc.name, fill),
         *(Argument(name, "scalar", "int64", value) for name, value in scalars.items()),
     )
     return LaunchPlan(Specialization(kernel, types, constants), (blocks, 1, 1), block, 0, arguments)
+
+
+def _weights(kernel: str, problem: Problem, acc: str) -> tuple[Argument, ...]:
+    """What is between image and out; where there is no bias to be read, the weights stand in for it."""
+    if kernel == "conv2d_separable":
+        return (Argument("factors", "factors", acc),)
+    weights = Argument("weights", "weights", acc)
+    if kernel == "conv2d_layer" or problem.bias:
+        return weights, Argument("bias", "bias", acc)
+    return (weights, Argument("bias", "weights", acc)) if kernel == "conv2d_tiled" else (weights,)
 
 
 def _conversion(problem: Problem, acc: DType) -> tuple[tuple[str, int], ...]:

@@ -6,13 +6,21 @@ import numpy as np
 
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization
-from gpuconv.launches.numba_cuda import TILED_FILTERS, conv1d, conv2d_layer, conv2d_tiled, copy_launch
+from gpuconv.launches.numba_cuda import (
+    TILED_FILTERS,
+    conv1d,
+    conv2d_layer,
+    conv2d_separable,
+    conv2d_tiled,
+    copy_launch,
+)
 from gpuconv.problem import Ints, Problem
 
 Types = tuple[str, str, str]  # image, compute, out
 SINGLE, DOUBLE = ("float32", "float32", "float32"), ("float64", "float64", "float64")
 HALF, BYTES, EXACT = ("float16", "float32", "float16"), ("uint8", "float32", "uint8"), ("uint8", "int64", "int64")
 KNOWN = Facts(weights_sum=1, zero_taps=False)
+FACTORS = replace(KNOWN, separable=True)
 
 
 def default_specializations() -> tuple[Specialization, ...]:
@@ -25,6 +33,9 @@ def default_launches() -> tuple[LaunchPlan, ...]:
     planned = [
         *(conv2d_tiled(_filter(SINGLE, (n, n)), KNOWN) for n in TILED_FILTERS),
         *(conv2d_tiled(_filter(types, (5, 5)), KNOWN) for types in (DOUBLE, HALF, BYTES, EXACT)),
+        conv2d_tiled(replace(_layer(SINGLE, (7, 7)), groups=64, bias=True), KNOWN),
+        *(conv2d_separable(_filter(SINGLE, (n, n)), FACTORS) for n in (3, 7, 15, 31)),
+        *(conv2d_separable(_filter(types, (7, 7)), FACTORS) for types in (DOUBLE, HALF, BYTES, EXACT)),
         *(conv1d(_filter(types, (63,)), KNOWN) for types in (SINGLE, DOUBLE, EXACT)),
         conv1d(_filter(SINGLE, (63,), extent=100), KNOWN),
         *(conv2d_layer(_filter(types, (33, 33)), KNOWN) for types in (SINGLE, DOUBLE)),

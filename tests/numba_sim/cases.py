@@ -24,6 +24,8 @@ def small_tiles(monkeypatch):
         "CONV1D_TILE": 32,
         "LAYER_BLOCK": (4, 4),
         "LAYER_BLOCK_1D": (1, 8),
+        "LAYER_ROWS": 2,
+        "LAYER_CHANNELS": 4,
         "LAYER_TAPS": 16,
         "LAYER_TILE": 100,
     }
@@ -117,6 +119,7 @@ def test_wrapped_integers():
 def test_separable():
     factors = [random(3, "float32", 1), random(4, "float32", 2)]
     check_sepconvolve(random((9, 10), "float32"), factors, boundary="mirror")
+    check_sepconvolve(random((2, 9, 19), "float32"), [random(5, "float32", 1), random(5, "float32", 2)])
     check_sepconvolve(random((9, 10), "uint8"), [np.array([100, 1, 27], "int8"), np.array([90, 3, 1], "int8")])
 
 
@@ -139,6 +142,7 @@ def test_zero_taps_and_nan(filter_):
         ((1, 4, 9, 8), (6, 2, 5, 3), {"padding": (2, 1), "groups": 2, "stride": (2, 1)}),
         ((2, 6, 5, 5), (6, 1, 3, 3), {"padding": "same", "groups": 6, "dilation": 2}),
         ((3, 5, 4, 4), (2, 5, 1, 1), {}),
+        ((2, 3, 9, 17), (6, 1, 3, 3), {"padding": 1, "groups": 3}),
         ((2, 4, 21), (5, 4, 9), {"padding": 4, "stride": 3}),
         ((2, 21), (4, 1, 2), {"groups": 2, "padding": 1}),
     ],

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numba_driver
 import pytest
-from agreement import check_call, check_convolve, random
+from agreement import check_call, check_convolve, check_sepconvolve, random
 
 from gpuconv import sources
 from gpuconv.backends import numba_cuda as backend
@@ -20,12 +20,17 @@ from gpuconv.launches import numba_cuda as launches
 from gpuconv.nn import layer_call
 from numba_sim import conversions
 
-MODULES = ("boundary", "convert", "tile", "conv2d_tiled", "conv1d", "conv2d_layer")
+MODULES = ("boundary", "convert", "tile", "conv2d_tiled", "conv2d_separable", "conv1d", "conv2d_layer")
 BARRIER = "cuda.syncthreads()"
 
 
 def tiled():
     check_convolve(random((19, 37), "float32"), random((5, 5), "float32", 1), boundary="symmetric")
+
+
+def separable():
+    factors = random(5, "float32", 1), random(5, "float32", 2)
+    check_sepconvolve(random((19, 37), "float32"), factors, boundary="symmetric")
 
 
 def conversion():
@@ -55,6 +60,7 @@ class Fault:
 
 BARRIERS = [
     Fault(tiled, "conv2d_tiled", BARRIER, "pass"),
+    *(Fault(separable, "conv2d_separable", BARRIER, "pass", nth) for nth in (0, 1)),
     *(Fault(signal, "conv1d", BARRIER, "pass", nth) for nth in (0, 1)),
     *(Fault(layer, "conv2d_layer", BARRIER, "pass", nth) for nth in (0, 1)),
 ]
@@ -64,6 +70,8 @@ FAULTS = [
     Fault(tiled, "conv2d_tiled", "(i + r) * SPAN_W", "(i + r) * SPAN_H"),  # pitch
     Fault(tiled, "conv2d_tiled", "y < out_height", "y <= out_height"),
     Fault(tiled, "conv2d_tiled", "taps[index(r * FILTER_W + s)]", "taps[index(s * FILTER_W + r)]"),
+    Fault(separable, "conv2d_separable", "TAPS + s)]", "s)]"),
+    Fault(separable, "conv2d_separable", "ty * ROWS + i + r", "ty * ROWS + i + r + 1"),
     Fault(tiled, "tile", "i * span_w + j", "i * span_h + j"),
     Fault(tiled, "tile", "rest // width", "rest // width + 1"),
     Fault(tiled, "boundary", "period - 1 - folded", "period - folded"),
@@ -77,16 +85,17 @@ FAULTS = [
     Fault(layer, "conv2d_layer", "s * far_x", "s * far_y"),
     Fault(layer, "conv2d_layer", "k + i < k_stop", "k + i <= k_stop"),
     Fault(layer, "conv2d_layer", "min(k + t % CHANNELS, k_stop - 1)", "k + t % CHANNELS"),
-    Fault(layer, "conv2d_layer", "row * BLOCK_H * near_y", "row * BLOCK_H"),
+    Fault(layer, "conv2d_layer", "row * TILE_H * near_y", "row * TILE_H"),
 ]
 
 
 @pytest.fixture(autouse=True)
 def tiles_that_are_not_square(monkeypatch):
     monkeypatch.setenv("GPUCONV_BACKEND", "numba_cuda")
-    small = {"TILED_BLOCK": (4, 8), "TILED_ROWS": 3, "CONV1D_THREADS": 8, "CONV1D_TAPS": 4, "CONV1D_TILE": 150}
-    small |= {"LAYER_BLOCK": (4, 3), "LAYER_TAPS": 16, "LAYER_TILE": 256}
-    sizes = small if simulated() else {"TILED_ROWS": 2, "CONV1D_TAPS": 4, "LAYER_BLOCK": (8, 16), "LAYER_TAPS": 16}
+    small = {"TILED_BLOCK": (4, 8), "TILED_ROWS": 3, "CONV1D_THREADS": 8, "CONV1D_TILE": 150}
+    small |= {"LAYER_BLOCK": (4, 3), "LAYER_TILE": 900}
+    sizes = small if simulated() else {"TILED_ROWS": 2, "LAYER_BLOCK": (8, 16)}
+    sizes |= {"CONV1D_TAPS": 4, "LAYER_ROWS": 2, "LAYER_CHANNELS": 4, "LAYER_TAPS": 16}
     for name, value in sizes.items():
         monkeypatch.setattr(launches, name, value)
 
@@ -112,7 +121,7 @@ def kernels(monkeypatch):
     backend._kernel.cache_clear()
 
 
-@pytest.mark.parametrize("case", [tiled, conversion, signal, layer])
+@pytest.mark.parametrize("case", [tiled, separable, conversion, signal, layer])
 def test_without_a_fault(kernels, case):
     kernels(None)
     case()
