@@ -95,8 +95,8 @@ def _problem(shape=(8, 8), taps=(3, 3)):
 def test_refusals():
     with pytest.raises(UnsupportedProblemError, match="filters one or two axes at a time; got 3"):
         gpuconv.convolve(np.ones((3, 3, 3)), np.ones((2, 2, 2)), backend="cpu")
-    with pytest.raises(UnsupportedProblemError, match="no kernels for layers yet"), gpuconv.backend("cpu"):
-        gpuconv.nn.conv2d(np.ones((1, 2, 5, 5), "f4"), np.ones((3, 2, 3, 3), "f4"))
+    with pytest.raises(UnsupportedProblemError, match="one or two spatial axes"), gpuconv.backend("cpu"):
+        gpuconv.nn.conv3d(np.ones((1, 2, 5, 5, 5), "f4"), np.ones((3, 2, 3, 3, 3), "f4"))
     assert "host arrays only" in cpu.unsupported(_problem(), Facts(image_place="device"))
 
 

@@ -1,19 +1,27 @@
 """The CPU backend: machine code for this processor, compiled when it is first needed and kept on disk."""
 
+import functools
 import sys
 from collections import defaultdict
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gpuconv.arrays import Operands, View
-from gpuconv.dtypes import accumulator
+from gpuconv.dtypes import accumulator, is_bfloat16
 from gpuconv.facts import Facts
-from gpuconv.launches.cpu import takes_passes
-from gpuconv.planner import Plan
+from gpuconv.launches.cpu import of_one_filter, refuses_layer, takes_passes, takes_winograd
+from gpuconv.planner import Plan, make_plan
 from gpuconv.problem import Problem
 
+if TYPE_CHECKING:
+    from gpuconv.backends import Ready
+    from gpuconv.cpu.jit import Kernel
+
 NUMPY_RATE = 1e9  # products a second of the numpy backend
+LAYER_RATE = 10e9  # of its layers, which are products of matrices
+LAYER_SECONDS = 0.3  # to compile the kernel of a layer
 LOAD_SECONDS = 0.1  # to import llvmlite and to read kernels from the disk
 
 # Modelled seconds that NumPy has taken for want of a kernel.
@@ -43,14 +51,18 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
     """What is not compiled."""
     if facts.image_place == "device":
         return "the cpu backend computes host arrays only"
+    if problem.op == "magnitude" and problem.channels_in == 1 and not problem.bias:
+        problem = of_one_filter(problem)
     if not problem.is_filter:
-        return "the cpu backend has no kernels for layers yet"
+        return refuses_layer(problem) or _half(problem)
     if problem.rank > 2:
         return f"the cpu backend filters one or two axes at a time; got {problem.rank}"
     return _half(problem)
 
 
 def _half(problem: Problem) -> str | None:
+    if is_bfloat16(problem.image_dtype) or is_bfloat16(problem.out_dtype):
+        return "the cpu backend has no kernels for bfloat16"
     if problem.image_dtype != np.float16:
         return None
     from gpuconv.cpu.target import host
@@ -66,18 +78,39 @@ def hesitation(problem: Problem, facts: Facts) -> str | None:
     """
     if problem.skip_zero_taps and problem.compute_dtype.kind in "fc":
         return "scipy.ndimage's own rounding is that of the numpy backend"
-    seconds = problem.multiply_adds / NUMPY_RATE
+    layer = not problem.is_filter and problem.op != "magnitude"
+    seconds = problem.multiply_adds / (LAYER_RATE if layer else NUMPY_RATE)
     if "llvmlite.binding" not in sys.modules and _sooner("llvmlite", seconds, LOAD_SECONDS):
         return "llvmlite is not loaded yet, and NumPy is done sooner"
     from gpuconv.cpu import jit, warm
 
-    separable = facts.separable and takes_passes(problem)
-    for kernel in warm.kernels(problem, accumulator(problem, facts), separable):
+    if problem.op == "magnitude":
+        problem = of_one_filter(problem)
+    if not layer:
+        transforms = _transforms(problem, facts) if problem.is_filter else None
+        separable = facts.separable and takes_passes(problem)
+        wanted, seconds = transforms or (warm.kernels(problem, accumulator(problem, facts), separable), seconds)
+    else:
+        from gpuconv.cpu.layers import kernels
+
+        wanted = kernels(problem, accumulator(problem, facts), winograd=takes_winograd(problem, facts) is None)
+    for kernel in wanted:
         if not jit.ready(kernel):
-            if _sooner(kernel, seconds, jit.COMPILE_SECONDS):
+            if _sooner(kernel, seconds, LAYER_SECONDS if layer else jit.COMPILE_SECONDS):
                 return "not compiled yet, and NumPy is done sooner; gpuconv.cpu.warm.warmup() compiles"
             return None
     return None
+
+
+@functools.lru_cache(maxsize=256)
+def _transforms(problem: Problem, facts: Facts) -> "tuple[tuple[Kernel, ...], float] | None":
+    """The kernels of a filter by transforms, and NumPy's time for it; None where it is summed."""
+    from gpuconv.cpu.fft_recipe import kernels
+
+    plan, instead = (make_plan(problem, facts, name) for name in ("cpu", "numpy"))
+    if isinstance(plan, str) or isinstance(instead, str) or plan.tiles is None:
+        return None
+    return kernels(problem, plan.tiles.points, plan.accumulator), instead.seconds
 
 
 def _sooner(what: object, seconds: float, wait: float) -> bool:
@@ -86,9 +119,23 @@ def _sooner(what: object, seconds: float, wait: float) -> bool:
     return _meanwhile[what] < wait
 
 
+def prepare(plan: Plan, operands: Operands, out: View) -> "Ready | None":
+    """Make a plain filter ready for many images; None for layers, and where NumPy must convert the result."""
+    from gpuconv.cpu.filters import is_direct
+    from gpuconv.cpu.filters import prepare as prepare_filter
+
+    if not plan.problem.is_filter or plan.algorithm not in ("direct", "separable", "fft") or not is_direct(plan):
+        return None
+    return prepare_filter(plan, operands, out)
+
+
 def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:
     """Compute the plan into `out`, whatever overlaps it."""
-    from gpuconv.cpu.filters import compute
-
     assert isinstance(out, np.ndarray)
+    if plan.problem.op == "magnitude":
+        from gpuconv.cpu.magnitude import compute_magnitude as compute
+    elif plan.problem.is_filter:
+        from gpuconv.cpu.filters import compute
+    else:
+        from gpuconv.cpu.layers import compute_layer as compute
     compute(plan, operands, out)

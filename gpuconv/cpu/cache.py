@@ -9,13 +9,12 @@ import functools
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
+from gpuconv import caches
 from gpuconv.cpu.target import host
 
-VARIABLE = "GPUCONV_CACHE_DIR"
 DIGEST = 32  # bytes of the checksum in front of the machine code
 
 
@@ -55,16 +54,8 @@ def clear_cache() -> None:
 
 
 def directory() -> Path:
-    """Return where machine code is kept: GPUCONV_CACHE_DIR, else the platform's cache directory of the user."""
-    if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE]) / "cpu"
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gpuconv" / "cpu"
+    """Return where machine code is kept."""
+    return caches.directory() / "cpu"
 
 
 def folder() -> Path:

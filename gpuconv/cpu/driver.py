@@ -18,14 +18,14 @@ from gpuconv.cpu.job import COUNTERS, FIELDS, LINE, SCRATCH
 from gpuconv.cpu.slots import Slots
 from gpuconv.cpu.sums import Tile
 from gpuconv.cpu.target import Target, host
-from gpuconv.cpu.tiles import compiled_sizes, tile_of
+from gpuconv.cpu.tiles import compiled_sizes, short_line, tile_of
 from gpuconv.cpu.values import Lanes, Value
 
 FOREVER = 1 << 62
 
 
 def filter_kernel(
-    code: str, kind: str, filter_h: int, filter_w: int, *, line: bool = False, phased: bool = False
+    code: str, kind: str, filter_h: int, filter_w: int, *, line: int = 0, phased: bool = False, near: bool = False
 ) -> tuple[Kernel, Tile]:
     """Return the kernel that computes blocks of a filter, and its tile.
 
@@ -37,24 +37,31 @@ def filter_kernel(
         The tile.
     filter_h, filter_w : int
         Rows and columns of the weights; compiled in where the tile gains by it.
-    line : bool
-        Whether rows are filtered before the tile sees them (separable weights).
+    line : int
+        Taps of the filter along rows that comes before the tile (separable weights); 0: none.
     phased : bool
         Whether the horizontal stride is not 1.
+    near : bool
+        Whether the taps of a row read neighbouring samples.
     """
     target, sizes = host(), compiled_sizes(filter_h, filter_w) if kind == "sliding" else (0, 0)
-    kernel = Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line), int(phased)))
-    return kernel, tile_of(target, kind, *sizes)
+    in_line = line or (filter_w if kind == "line" else 0)
+    short = short_line(target, int(code[1]), in_line) if near else 0
+    kernel = Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line > 0), int(phased), short))
+    return kernel, tile_of(target, kind, *sizes, short=0 if line else short)
 
 
-def _write(target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int, phased: int) -> str:
+def _write(
+    target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int, phased: int, short: int
+) -> str:
     """Return kernel(job, scratch, spins).
 
     `spins` is how often to look, at the end, whether the other workers have finished their blocks too.
     """
     e = Emitter(("job", "scratch", "spins"), fused=target.fused)
     lanes = Lanes(code, target.lanes(int(code[1])))
-    tile, before = tile_of(target, kind, filter_h, filter_w), tile_of(target, "line") if line else None
+    tile = tile_of(target, kind, filter_h, filter_w, 0 if line else short)
+    before = tile_of(target, "line", short=short) if line else None
     driver = Driver(e, lanes, tile, before, phased=bool(phased))
     item = e.variable(e.count_up(e.job))
     with e.repeat(lambda: item.value < driver.work.items):

@@ -83,6 +83,12 @@ class Emitter:
         mask = f"<{lanes.count} x i32> zeroinitializer"
         return self.emit(lanes.type, f"shufflevector {lanes.type} {one.name}, {lanes.type} poison, {mask}")
 
+    def shifted(self, lanes: Lanes, a: Value, b: Value, count: int) -> Value:
+        """Return a without its first `count` elements, followed by as many of b."""
+        mask = ", ".join(f"i32 {count + i}" for i in range(lanes.count))
+        vectors = f"{lanes.type} {a.name}, {lanes.type} {b.name}"
+        return self.emit(lanes.type, f"shufflevector {vectors}, <{lanes.count} x i32> <{mask}>")
+
     def muladd(self, a: Value, b: Value, c: Value) -> Value:
         """Return a * b + c, fused where the processor can."""
         return self.intrinsic("fma", a, b, c) if a.real and self._fused else a * b + c
@@ -121,6 +127,26 @@ class Emitter:
     def store(self, value: Value, address: Value) -> None:
         """Write an element or vector at an address, aligned or not."""
         self.write(f"store {value.type} {value.name}, ptr {self._pointer(address)}, align 1")
+
+    def first_lanes(self, lanes: Lanes, count: Value) -> Value:
+        """Return a mask of the first `count` lanes of a vector."""
+        numbers = Lanes("i8", lanes.count)
+        order = ", ".join(f"i64 {i}" for i in range(lanes.count))
+        return Value(self, numbers.type, f"<{order}>") < self.splat(numbers, count)
+
+    def load_some(self, lanes: Lanes, address: Value, mask: Value) -> Value:
+        """Return a vector of which only some lanes are read, the others being zero."""
+        function = f"@llvm.masked.load.{_suffix(lanes.type)}.p0"
+        self._declarations.add(f"declare {lanes.type} {function}(ptr, i32, {mask.type}, {lanes.type})")
+        place = f"ptr {self._pointer(address)}, i32 1, {mask.type} {mask.name}"
+        return self.emit(lanes.type, f"call {lanes.type} {function}({place}, {lanes.type} zeroinitializer)")
+
+    def store_some(self, value: Value, address: Value, mask: Value) -> None:
+        """Write some lanes of a vector."""
+        function = f"@llvm.masked.store.{_suffix(value.type)}.p0"
+        self._declarations.add(f"declare void {function}({value.type}, ptr, i32, {mask.type})")
+        place = f"ptr {self._pointer(address)}, i32 1, {mask.type} {mask.name}"
+        self.write(f"call void {function}({value.type} {value.name}, {place})")
 
     def integer(self, address: Value) -> Value:
         """Return the integer at an address."""

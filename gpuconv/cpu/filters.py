@@ -1,53 +1,93 @@
 """Plain filters: from a plan and its arrays to jobs."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gpuconv.arrays import Operands
 from gpuconv.conversion import convert
-from gpuconv.cpu import pool
+from gpuconv.cpu import fft, pool
 from gpuconv.cpu.job import Job
 from gpuconv.cpu.recipe import Recipe, component, list_taps, recipe
 from gpuconv.cpu.rows import storable
 from gpuconv.cpu.target import host
 from gpuconv.planner import Plan
-from gpuconv.problem import DType, Problem
+from gpuconv.problem import DType, Ints, Problem
 from gpuconv.threads import get_num_threads
 
 STRIP_VALUES = 1 << 18  # outputs that NumPy converts at a time
 LEAST_SECONDS = 0.3e-3  # less work is not worth waking a thread for
-RATE = 40e9  # products of 4 bytes a second on one thread, roughly
-BANDWIDTH = 20e9  # bytes read or written a second
+RATE = 5e9  # products a second of each lane of a vector, roughly
+BANDWIDTH = 40e9  # bytes read or written a second, in the cache of so little work
+
+
+@dataclass(frozen=True)
+class Part:
+    """A job without its arrays, and how many bytes into the output its own begins."""
+
+    driver: pool.Driver
+    job: Job
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A filter with everything but its arrays, for images and outputs of certain shapes and strides."""
+
+    parts: Callable[[int], tuple[Part, ...]]  # of a number of threads
+    worth_threads: bool
+
+    def run(self, image: np.ndarray, out: np.ndarray) -> None:
+        """Compute; the two must not overlap."""
+        threads = get_num_threads() if self.worth_threads else 1
+        for part in self.parts(threads):
+            pool.run(part.driver, part.job.run_on(image, out, part.offset), threads)
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Scratch memory, which every thread keeps for its next call."""
+        threads = get_num_threads() if self.worth_threads else 1
+        return threads * max(part.job.scratch_bytes for part in self.parts(threads))
 
 
 def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
     """Compute a plain filter into `out`, whatever overlaps it."""
-    image, weights, _, factors = operands.on_host(plan.accumulator)
-    problem = plan.problem
-    if image.dtype.kind == "b":
-        image = image.view(np.uint8)
-    if plan.algorithm != "separable" and factors:
-        weights, factors = operands.full_weights().astype(plan.accumulator), ()
-    codes = component(plan.accumulator), component(out.dtype)
-    fused = storable(*codes, problem.rounding, problem.overflow, host().half)
-    in_place = not np.may_share_memory(image, out) and (fused or problem.overflow != "raise")
+    direct = is_direct(plan)
+    in_place = not np.may_share_memory(operands.image, out) and (direct or plan.problem.overflow != "raise")
     target = out if in_place else np.empty(out.shape, out.dtype)
-    real = target  # what is computed of it
-    if out.dtype.kind == "c" and plan.accumulator.kind != "c":
-        target.imag[...] = 0
-        real = target.real
-    for part, values in [(problem, real)] if fused else _strips(problem, real, plan.accumulator):
-        if factors:
-            _separable(part, image, factors, values)
-        elif plan.accumulator.kind == "c":
-            _complex(part, image, weights[0, 0], values)
-        else:
-            _real(part, image, weights[0, 0], values)
+    if direct:
+        prepare(plan, operands, target).run(operands.image, target)
+    else:
+        _compute_strips(plan, operands, target)
     if not in_place:
         out[...] = target
+
+
+def is_direct(plan: Plan) -> bool:
+    """Whether kernels write the output themselves, so that NumPy has nothing to convert."""
+    problem, out = plan.problem, plan.problem.out_dtype
+    if (out.kind == "c") != (plan.accumulator.kind == "c"):
+        return False
+    return storable(component(plan.accumulator), component(out), problem.rounding, problem.overflow, host().half)
+
+
+def prepare(plan: Plan, operands: Operands, out: np.ndarray) -> Ready | fft.Ready:
+    """Make a plan ready whose output kernels can write; of image and output, shapes and strides count alone."""
+    return _ready(plan.problem, plan, operands, out)
+
+
+def _compute_strips(plan: Plan, operands: Operands, out: np.ndarray) -> None:
+    """Compute accumulators, some rows at a time, and let NumPy convert them."""
+    real = out
+    if out.dtype.kind == "c" and plan.accumulator.kind != "c":
+        out.imag[...] = 0
+        real = out.real
+    for part, values in _strips(plan.problem, real, plan.accumulator):
+        _ready(part, plan, operands, values).run(operands.image, values)
 
 
 def _strips(problem: Problem, out: np.ndarray, dtype: DType) -> Iterator[tuple[Problem, np.ndarray]]:
@@ -71,62 +111,74 @@ def _rows(problem: Problem, top: int, count: int, dtype: DType) -> Problem:
     return replace(problem, out_dtype=dtype, pad_before=pad_before, pad_after=pad_after)
 
 
-def _real(problem: Problem, image: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+def _ready(problem: Problem, plan: Plan, operands: Operands, out: np.ndarray) -> Ready | fft.Ready:
+    if plan.algorithm == "fft":
+        return _transformed(problem, plan, operands, out)
+    image, weights, _, factors = operands.on_host(plan.accumulator)
+    if plan.algorithm != "separable" and factors:
+        weights, factors = operands.full_weights().astype(plan.accumulator), ()
+    strides, work = image.strides + out.strides, problem.multiply_adds
+    parts: Callable[[int], tuple[Part, ...]]
+    if factors:
+        work = work * sum(problem.filter) // problem.taps
+        parts = partial(_separable, problem, factors, strides)
+    elif plan.accumulator.kind == "c":
+        work *= 4 if image.dtype.kind == "c" else 2
+        parts = partial(_complex, problem, weights[0, 0], strides)
+    else:
+        parts = partial(_real, problem, weights[0, 0], strides)
+    seconds = work / (RATE * host().lanes(plan.accumulator.itemsize)) + (image.nbytes + out.nbytes) / BANDWIDTH
+    return Ready(functools.lru_cache(maxsize=4)(parts), seconds > LEAST_SECONDS)
+
+
+def _transformed(problem: Problem, plan: Plan, operands: Operands, out: np.ndarray) -> fft.Ready:
+    """A filter by transforms; by sums where the data turns out not to be finite."""
+    assert plan.tiles is not None
+    assert plan.instead is not None
+    weights = operands.full_weights().astype(plan.accumulator)[0, 0]
+    instead = _ready(problem, plan.instead, operands, out)
+    return fft.prepare(problem, plan.tiles.points, weights, operands.image.strides + out.strides, instead)
+
+
+def _real(problem: Problem, weights: np.ndarray, strides: Ints, threads: int) -> tuple[Part, ...]:
     """One filter; its taps are listed where some are left out."""
-    sparse, work = problem.skip_zero_taps and not weights.all(), problem.multiply_adds
-    job, found, threads = _job(problem, image, weights.dtype, out, work, listed=sparse)
+    sparse = problem.skip_zero_taps and not weights.all()
+    found, job = _start(problem, weights.dtype, strides, threads, listed=sparse)
     if sparse:
         weights = weights.reshape(found.rows.filter, -1)
         r, s = np.nonzero(weights)
         weights = weights[r, s]
         list_taps(job, found.rows, r, found.columns[s])
     job.point(weights=np.ascontiguousarray(weights))
-    pool.run(found.driver, job, threads)
+    return (Part(found.driver, job),)
 
 
-def _separable(problem: Problem, image: np.ndarray, factors: tuple[np.ndarray, ...], out: np.ndarray) -> None:
+def _separable(problem: Problem, factors: tuple[np.ndarray, ...], strides: Ints, threads: int) -> tuple[Part, ...]:
     """Each row of the image is filtered along itself as it is loaded, then the tile goes down the columns."""
-    work = problem.multiply_adds * sum(problem.filter) // problem.taps
-    job, found, threads = _job(problem, image, factors[0].dtype, out, work, separable=True)
+    found, job = _start(problem, factors[0].dtype, strides, threads, separable=True)
     job.point(weights=factors[0], line_weights=factors[1])
-    pool.run(found.driver, job, threads)
+    return (Part(found.driver, job),)
 
 
-def _complex(problem: Problem, image: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+def _complex(problem: Problem, weights: np.ndarray, strides: Ints, threads: int) -> tuple[Part, ...]:
     """Two real filters over two planes: the real and the imaginary part of the output."""
-    planes = 2 if image.dtype.kind == "c" else 1
+    planes = 2 if problem.image_dtype.kind == "c" else 1
     kept = np.flatnonzero(weights) if problem.skip_zero_taps else np.arange(weights.size)
     taps = weights.ravel()[kept]
-    for values, pair in ((out.real, (taps.real, -taps.imag)), (out.imag, (taps.imag, taps.real))):
-        job, found, threads = _job(problem, image, taps.dtype, values, 2 * problem.multiply_adds, listed=True)
+    parts = []
+    for offset, pair in ((0, (taps.real, -taps.imag)), (problem.out_dtype.itemsize // 2, (taps.imag, taps.real))):
+        found, job = _start(problem, taps.dtype, strides, threads, listed=True)
         r, s = np.divmod(kept, len(found.columns))
         plane = np.repeat(np.arange(planes), len(kept)) * job["part_bytes"] * job["stride_w"]
         list_taps(job, found.rows, np.tile(r, planes), np.tile(found.columns[s], planes) + plane)
         job.point(weights=np.concatenate(pair[:planes]))
-        pool.run(found.driver, job, threads)
+        parts.append(Part(found.driver, job, offset))
+    return tuple(parts)
 
 
-def _job(
-    problem: Problem,
-    image: np.ndarray,
-    dtype: DType,
-    out: np.ndarray,
-    work: int,
-    *,
-    separable: bool = False,
-    listed: bool = False,
-) -> tuple[Job, Recipe, int]:
-    """Return a job with its image and output, its recipe, and the threads that its work is worth."""
-    threads = _threads(work, dtype.itemsize, image, out)
-    found = recipe(
-        problem, dtype, separable=separable, listed=listed, strides=image.strides + out.strides, threads=threads
-    )
-    job = found.job.copy()
-    job.point(image=image, out=out)
-    return job, found, threads
-
-
-def _threads(work: int, size: int, image: np.ndarray, out: np.ndarray) -> int:
-    """Threads for so many products of `size` bytes."""
-    seconds = work * size / 4 / RATE + (image.nbytes + out.nbytes) / BANDWIDTH
-    return get_num_threads() if seconds > LEAST_SECONDS else 1
+def _start(
+    problem: Problem, dtype: DType, strides: Ints, threads: int, *, separable: bool = False, listed: bool = False
+) -> tuple[Recipe, Job]:
+    """Return the recipe of a filter, and a job of its own."""
+    found = recipe(problem, dtype, separable=separable, listed=listed, strides=strides, threads=threads)
+    return found, found.job.copy()

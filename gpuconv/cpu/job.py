@@ -1,6 +1,9 @@
 """One call of a driver: the integers that it reads, in the order of FIELDS, and the arrays that they point to."""
 
-from dataclasses import dataclass, field
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -32,41 +35,54 @@ FIELDS = (
 )
 LINE = ("weights", "taps", "tap_columns", "paired", "rows", "inner_rows", "outs")  # what a Line reads
 INDEX = {name: len(COUNTERS) + i for i, name in enumerate(FIELDS)}
+ITEMS = INDEX["items"]
 ALIGNMENT = 64
 BLOCKS = 8  # a thread, so that none waits long for the last
+Fields = ctypes.Array[ctypes.c_int64]  # cheaper to copy, fill and point to than a NumPy array
 
 
-@dataclass
 class Job:
-    """The fields, and what must stay alive while they are read."""
+    """The fields, all zero at first, and what must stay alive while they are read."""
 
-    fields: np.ndarray
-    scratch_bytes: int
-    alive: list[np.ndarray] = field(default_factory=list)
+    INDEX: ClassVar[dict[str, int]] = INDEX  # another kind of driver has fields of its own, "items" the first
+
+    def __init__(self, fields: Fields | None = None, scratch_bytes: int = 0, alive: Sequence[object] = ()):
+        self.fields = (ctypes.c_int64 * (len(COUNTERS) + len(self.INDEX)))() if fields is None else fields
+        self.scratch_bytes = scratch_bytes
+        self.alive = list(alive)
 
     def set(self, **values: int) -> None:
         """Set some fields."""
         for name, value in values.items():
-            self.fields[INDEX[name]] = value
+            self.fields[self.INDEX[name]] = int(value)
 
     def point(self, **arrays: np.ndarray) -> None:
         """Set some fields to the addresses of arrays."""
         for name, array in arrays.items():
-            self.fields[INDEX[name]] = address(array)
+            self.fields[self.INDEX[name]] = address(array)
         self.alive.extend(arrays.values())
 
     def __getitem__(self, name: str) -> int:
-        return int(self.fields[INDEX[name]])
+        return int(self.fields[self.INDEX[name]])
 
-    def copy(self) -> "Job":
+    def copy(self) -> Self:
         """Return a job that can be changed on its own."""
-        return Job(self.fields.copy(), self.scratch_bytes, list(self.alive))
+        return type(self)(type(self.fields).from_buffer_copy(self.fields), self.scratch_bytes, self.alive)
+
+    def run_on(self, image: np.ndarray, out: np.ndarray, offset: int = 0) -> Self:
+        """Return the job of one call: a copy with its arrays; the output begins `offset` bytes into `out`."""
+        fields, index = type(self.fields).from_buffer_copy(self.fields), self.INDEX
+        fields[index["image"]], fields[index["out"]] = address(image), address(out) + offset
+        return type(self)(fields, self.scratch_bytes, (self, image, out))
 
 
 def address(array: np.ndarray) -> int:
     """Return the address of an array's first element."""
-    pointer: int = array.__array_interface__["data"][0]
-    return pointer
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # to its stubs no buffer
+    except (TypeError, ValueError):  # read-only, strided or empty; the way for all takes five times as long
+        pointer: int = array.__array_interface__["data"][0]
+        return pointer
 
 
 def outside(axis: Axis, problem: Problem) -> tuple[int, int, np.ndarray]:
@@ -88,7 +104,7 @@ class Shape:
 
 def geometry(problem: Problem, lay: Layout, shape: Shape, planes: int) -> Job:
     """Return the part of a job that depends on shapes and strides alone."""
-    job = Job(np.zeros(len(COUNTERS) + len(FIELDS), np.int64), 0)
+    job = Job()
     rows, columns, inner = lay.rows, lay.columns, lay.inner
     for name, axis in (("h", rows), ("w", columns)):
         first, stop, table = outside(axis, problem)

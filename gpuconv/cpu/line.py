@@ -5,7 +5,7 @@ from functools import partial
 from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter
-from gpuconv.cpu.sums import Write, add_products, load_samples, write_sums, zero_sums
+from gpuconv.cpu.sums import Write, add_products, load_neighbours, load_samples, write_sums, zero_sums
 from gpuconv.cpu.values import Lanes, Value, Variable
 
 
@@ -53,3 +53,28 @@ class Line:
         samples = load_samples(e, lanes, source, len(sums) + 1)
         add_products(e, sums, samples[:-1], near)
         add_products(e, sums, samples[1:], far)
+
+
+@dataclass(frozen=True)
+class ShortLine:
+    """As Line, for taps on neighbouring samples, fewer than a vector has elements: their number is compiled in.
+
+    Vectors that begin within a cache line take two loads each; so all but the last are put together from two registers.
+    """
+
+    vectors: tuple[int, ...]
+    taps: int
+    rows: int = 1
+
+    def begin(self, e: Emitter, lanes: Lanes, work: SimpleNamespace) -> Write:
+        """Load the weights."""
+        weights = [e.broadcast(lanes, work.weights + t * lanes.size) for t in range(self.taps)]
+
+        def write(x: Value, vectors: int) -> None:
+            (sums,) = zero_sums(e, lanes, 1, vectors)
+            samples = load_neighbours(e, lanes, e.integer(work.rows) + x, vectors, self.taps)
+            for at_tap, weight in zip(samples, weights, strict=True):
+                add_products(e, sums, at_tap, weight)
+            write_sums(e, lanes, [sums], work.outs, x)
+
+        return write

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gpuconv.cpu.job import ALIGNMENT, Job, address
+from gpuconv.cpu.job import ALIGNMENT, ITEMS, Job, address
 
 SPINS = 50_000  # looks at the counter of finished blocks, some 50 us, before the caller sleeps between looks
 PAUSE = 20e-6  # seconds between these
@@ -34,26 +34,25 @@ def driver(function: int) -> Driver:
 
 def run(function: Driver, job: Job, threads: int) -> None:
     """Compute all blocks of a job with up to `threads` threads, the caller's among them."""
-    helpers = min(threads, job["items"]) - 1
-    for _ in range(_started(helpers)):
+    helpers = min(threads, job.fields[ITEMS]) - 1
+    for _ in range(_started(helpers) if helpers > 0 else 0):
         _tasks.put((function, job))
     _work(function, job, SPINS if helpers > 0 else 0)
-    while helpers > 0 and job.fields[1] < job["items"]:
+    while helpers > 0 and job.fields[1] < job.fields[ITEMS]:
         time.sleep(PAUSE)
 
 
 def _work(function: Driver, job: Job, spins: int) -> None:
-    scratch = _scratch(job.scratch_bytes)
-    start = address(scratch)
-    function(address(job.fields), start + -start % ALIGNMENT, spins)
+    function(ctypes.addressof(job.fields), _scratch(job.scratch_bytes), spins)
 
 
-def _scratch(size: int) -> np.ndarray:
-    """Memory of this thread, kept for the next call."""
-    found: np.ndarray | None = getattr(_own, "scratch", None)
-    if found is None or found.size < size + ALIGNMENT:
-        found = _own.scratch = np.empty(size + ALIGNMENT, np.uint8)
-    return found
+def _scratch(size: int) -> int:
+    """Address of memory of this thread, kept for the next call."""
+    if getattr(_own, "size", -1) < size:
+        _own.memory, _own.size = np.empty(size + ALIGNMENT, np.uint8), size
+        _own.start = -(-address(_own.memory) // ALIGNMENT) * ALIGNMENT
+    start: int = _own.start
+    return start
 
 
 def _started(helpers: int) -> int:

@@ -9,7 +9,7 @@ from gpuconv.cpu.driver import filter_kernel
 from gpuconv.cpu.jit import address
 from gpuconv.cpu.job import Job, Shape, divide, geometry
 from gpuconv.cpu.layout import Axis, Layout, layout
-from gpuconv.cpu.line import Line
+from gpuconv.cpu.line import Line, ShortLine
 from gpuconv.cpu.pool import Driver, driver
 from gpuconv.cpu.rows import load_kernel, store_kernel
 from gpuconv.cpu.target import host
@@ -38,23 +38,23 @@ def recipe(problem: Problem, dtype: DType, *, separable: bool, listed: bool, str
     """
     code, lay = component(dtype), layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
     kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=separable, listed=listed)
-    width, phased = 1 if separable else lay.columns.filter, lay.columns.stride > 1
-    kernel, tile = filter_kernel(code, kind, lay.rows.filter, width, line=separable, phased=phased)
+    width, line = (1, lay.columns.filter) if separable else (lay.columns.filter, 0)
+    near, phased = is_near(lay), lay.columns.stride > 1
+    kernel, tile = filter_kernel(code, kind, lay.rows.filter, width, line=line, phased=phased, near=near)
     shape = Shape(tile.rows, host().lanes(int(code[1])), int(code[1]))
     job = geometry(problem, lay, shape, 2 if problem.image_dtype.kind == "c" else 1)
     divide(job, lay, shape, threads, LINE_BYTES if kind == "line" else RING_BYTES)
     job.point(fill=np.full(1, problem.fill, dtype))
-    _set_rows(job, problem, lay, code, shape, borrow=not separable and isinstance(tile, Small | Line))
+    _set_rows(job, problem, lay, code, shape, borrow=not separable and isinstance(tile, Small | Line | ShortLine))
     return Recipe(driver(address(kernel)), job, lay.rows, _set_taps(job, lay, shape, kind, separable=separable))
 
 
 def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, *, separable: bool) -> np.ndarray:
     """Where the taps read; the columns of one row of weights are returned."""
     columns = _columns(job, lay.columns, lay.inner.extent * shape.size)
-    neighbours = lay.columns.dilation == lay.columns.stride == lay.inner.extent == 1
     prefix = "line_" if separable else ""
     job.point(**{f"{prefix}tap_columns": columns})
-    job.set(**{f"{prefix}taps": lay.columns.filter, f"{prefix}paired": int(neighbours)})
+    job.set(**{f"{prefix}taps": lay.columns.filter, f"{prefix}paired": int(is_near(lay))})
     if separable:  # the tile sees one column, already filtered
         job.set(weights_row=shape.size, filter_w=1)
     if kind == "taps" or separable:
@@ -62,6 +62,11 @@ def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, *, separable: bool
         r = np.repeat(np.arange(lay.rows.filter), len(across))
         list_taps(job, lay.rows, r, np.tile(across, lay.rows.filter))
     return columns
+
+
+def is_near(lay: Layout) -> bool:
+    """Whether the taps of a row of weights read neighbouring samples."""
+    return lay.columns.dilation == lay.columns.stride == lay.inner.extent == 1
 
 
 def list_taps(job: Job, rows: Axis, r: np.ndarray, columns: np.ndarray) -> None:

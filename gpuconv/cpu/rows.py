@@ -45,7 +45,7 @@ def _write_load(target: Target, image: str, accumulator: str) -> str:
 
     def move(index: Value, count: int) -> None:
         a, b = Lanes(source.code, count), Lanes(to.code, count)
-        e.store(_widen(e, e.load(a.type, e.source + index * e.stride), a, b), e.to + index * to.size)
+        e.store(widen(e, e.load(a.type, e.source + index * e.stride), a, b), e.to + index * to.size)
 
     _each(e, e.stride.equals(source.size), to.count, move)
     return e.text()
@@ -77,7 +77,7 @@ def _each(e: Emitter, contiguous: Value, lanes: int, move: Callable[[Value, int]
         move(i, 1)
 
 
-def _widen(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
+def widen(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
     """As a C cast, without rounding to whole numbers."""
     if source.real:
         if source.size == to.size:
@@ -93,12 +93,12 @@ def _widen(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
 def _narrow(e: Emitter, value: Value, source: Lanes, to: Lanes, rounding: str, overflow: str) -> Value:
     """As `gpuconv.conversion.convert`."""
     if not rounding:
-        return _widen(e, value, source, to)
+        return widen(e, value, source, to)
     if source.real:
         return _whole(e, e.intrinsic(ROUND[rounding], value), source, to)
     if overflow == "saturate":
         value = _saturated(e, value, source, to)
-    return _widen(e, value, source, to)
+    return widen(e, value, source, to)
 
 
 def _whole(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
@@ -111,7 +111,7 @@ def _whole(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
     value = e.select(value > low, value, low)
     value = e.select(value < high, value, high)
     wide = Lanes(to.code if to.size == 4 else "i4", source.count)
-    return _widen(e, e.convert("fptosi" if wide.signed else "fptoui", value, wide.type), wide, to)
+    return widen(e, e.convert("fptosi" if wide.signed else "fptoui", value, wide.type), wide, to)
 
 
 def _saturated(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:

@@ -4,7 +4,8 @@ A tile reads rows of accumulators through a table of their addresses (`work.rows
 the image's layout concerns it, and writes to the addresses in `work.outs`; `x` is an offset in bytes in both.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Protocol
 
@@ -38,6 +39,21 @@ def zero_sums(e: Emitter, lanes: Lanes, rows: int, vectors: int) -> Sums:
 def load_samples(e: Emitter, lanes: Lanes, address: Value, vectors: int) -> list[Value]:
     """Return neighbouring vectors."""
     return [e.load(lanes.type, address + v * lanes.bytes) for v in range(vectors)]
+
+
+def load_neighbours(e: Emitter, lanes: Lanes, address: Value, vectors: int, taps: int) -> Iterator[list[Value]]:
+    """Yield neighbouring vectors at each of `taps` neighbouring elements, put together from those at the first.
+
+    Nothing is loaded beyond what the taps need: the last vector of each tap is a load of its own.
+    """
+    first = load_samples(e, lanes, address, vectors)
+    last = address + lanes.bytes * (vectors - 1)
+    yield first
+    for t in range(1, taps):
+        yield [
+            *(e.shifted(lanes, a, b, t) for a, b in itertools.pairwise(first)),
+            e.load(lanes.type, last + t * lanes.size),
+        ]
 
 
 def add_products(e: Emitter, sums: list[Variable], samples: list[Value], weight: Value) -> None:

@@ -6,12 +6,13 @@ from functools import partial
 from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter, Number
-from gpuconv.cpu.line import Line
+from gpuconv.cpu.line import Line, ShortLine
 from gpuconv.cpu.sums import Tile, Write, add_products, load_samples, write_sums, zero_sums
 from gpuconv.cpu.target import Target
 from gpuconv.cpu.values import Lanes, Value
 
 SMALL = 9  # weights that fit the registers beside the sums, where there are 32
+WIDEST = 512  # bits of a cache line
 LARGEST_COMPILED = 7  # rows of a filter that are compiled in; at least the rows of a tile less 1
 
 
@@ -111,20 +112,28 @@ class Taps:
         write_sums(e, lanes, sums, work.outs, x)
 
 
-def tile_of(target: Target, kind: str, filter_h: int = 0, filter_w: int = 0) -> Tile:
-    """Return the tile "sliding", "taps" or "line" in the shape that fills the registers.
+def tile_of(target: Target, kind: str, filter_h: int = 0, filter_w: int = 0, short: int = 0) -> Tile:
+    """Return the tile "sliding", "taps" or "line" in the shape that fills the registers; `short`: see short_line.
 
     The sums take most of them; the rest hold one row of samples, or all weights or two, and one operand.
     """
     many = target.registers >= 32
     rows, vectors = (6, (4, 1)) if many else (4, (3, 1))
     if kind == "line":
-        return Line((12, 4, 1))
+        return ShortLine((8, 4, 1), short) if short else Line((12, 4, 1))
     if kind == "taps":
         return Taps(rows, vectors)
     if many and 0 < filter_h * filter_w <= SMALL:
         return Small(4, (4, 1), filter_h, filter_w)
     return Sliding(rows, vectors, filter_h, filter_w)
+
+
+def short_line(target: Target, size: int, taps: int) -> int:
+    """Taps of a line on neighbouring samples of `size` bytes as they are compiled in; 0: any.
+
+    Where a vector is as long as a cache line nearly every load touches two, and shuffles are cheaper.
+    """
+    return taps if target.bits == WIDEST and 1 < taps <= target.lanes(size) else 0
 
 
 def compiled_sizes(filter_h: int, filter_w: int) -> tuple[int, int]:

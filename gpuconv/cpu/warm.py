@@ -4,15 +4,17 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator
 
-from gpuconv.cpu import jit
+from gpuconv.cpu import fft_recipe, jit
 from gpuconv.cpu.driver import filter_kernel
 from gpuconv.cpu.jit import Kernel
+from gpuconv.cpu.layer_recipes import default_layer_kernels
 from gpuconv.cpu.recipe import component, tile_kind
 from gpuconv.cpu.rows import load_kernel, storable, store_kernel
 from gpuconv.cpu.target import host
 from gpuconv.cpu.tiles import LARGEST_COMPILED
 from gpuconv.problem import DType, Problem
 
+LONGEST_LINE = 17  # taps: one more than any line that is compiled for its number of taps
 IMAGES = {  # accumulators, and the images that they serve
     "f4": ("f4", "f2", "u1", "i1", "u2", "i2"),
     "f8": ("f8", "f4", "u1", "i1", "u2", "i2", "i4", "u4", "i8", "u8"),
@@ -32,10 +34,11 @@ def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kern
     """Return the kernels of a filter whose arrays are contiguous."""
     code, out = component(accumulator), component(problem.out_dtype)
     height, width = (1, *problem.filter)[-2:]
-    (stride, across), (dilation, _) = ((1, *steps)[-2:] for steps in (problem.stride, problem.dilation))
+    (stride, across), (dilation, apart) = ((1, *steps)[-2:] for steps in (problem.stride, problem.dilation))
     kind = tile_kind(height, stride, dilation, separable=separable, listed=accumulator.kind == "c")
-    width = 1 if separable else width
-    found = [filter_kernel(code, kind, height, width, line=separable, phased=across > 1)[0]]
+    width, line = (1, width) if separable else (width, 0)
+    near = across == apart == 1
+    found = [filter_kernel(code, kind, height, width, line=line, phased=across > 1, near=near)[0]]
     found.append(load_kernel(component(problem.image_dtype), code))
     if out != code and storable(code, out, problem.rounding, problem.overflow, host().half):
         found.append(store_kernel(code, out, problem.rounding, problem.overflow))
@@ -43,20 +46,25 @@ def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kern
 
 
 def default_kernels() -> Iterator[Kernel]:
-    """Yield the kernels of every usual dtype and of every size of filter."""
+    """Yield the kernels of every usual dtype and of every size of filter, for sums and transforms, and of layers."""
     for code, images in IMAGES.items():
         for height, width in itertools.product(range(2, LARGEST_COMPILED + 2), (1, 3, 8)):
             yield filter_kernel(code, "sliding", height, width)[0]
+        for taps in range(2, LONGEST_LINE + 1):
+            yield filter_kernel(code, "sliding", taps, 1, line=taps, near=True)[0]
+            yield filter_kernel(code, "line", 1, taps, near=True)[0]
         for height in range(2, LARGEST_COMPILED + 2):
-            yield filter_kernel(code, "sliding", height, 1, line=True)[0]
+            yield filter_kernel(code, "sliding", height, 1, line=1)[0]
         yield filter_kernel(code, "taps", 1, 1)[0]
-        yield filter_kernel(code, "line", 1, 1)[0]
         for image in images:
             if image != "f2" or host().half:
                 yield load_kernel(image, code)
         for out in OUTS[code]:
             if storable(code, out, "half_even", "saturate", host().half):
                 yield store_kernel(code, out, "half_even", "saturate")
+        if code in ("f4", "f8"):
+            yield from fft_recipe.default_kernels(code)
+    yield from default_layer_kernels()
 
 
 def warmup(progress: Callable[[int, int], None] | None = None) -> int:
