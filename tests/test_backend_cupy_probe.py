@@ -1,6 +1,7 @@
 """What the CuPy backend says of a machine on which something is missing, and of problems that it cannot take."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import gpuconv
 from gpuconv import backends
 from gpuconv.backends import cupy as backend
+from gpuconv.backends import cupy_probe
 from gpuconv.facts import DeviceLimits
 
 standin = pytest.importorskip("standin")
@@ -27,8 +29,38 @@ def convolve(x, weights=W, **options):
 def test_available():
     assert backend.unavailable() is None
     assert backend.describe().startswith("stand-in device, compute capability 8.0, driver for CUDA 13.2, CuPy ")
-    limits = backend.limits()
-    assert limits == DeviceLimits("stand-in device", (8, 0), 48 * 1024, 1024, 4096, limits.multiprocessors)
+    sizes = {"optin_shared_bytes": 99 * 1024, "multiprocessor_shared_bytes": 100 * 1024}
+    sizes |= {"clock": 1.5e9, "bandwidth": 320e9}
+    assert backend.limits() == DeviceLimits("stand-in device", (8, 0), 48 * 1024, 1024, 32764, 30, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("driver", "compiler", "nbytes"), [(12010, (12, 1), 32764), (12000, (12, 1), 4096), (12090, (11, 8), 4096)]
+)
+def test_arguments_of_a_launch(monkeypatch, driver, compiler, nbytes):
+    monkeypatch.setattr(cupy.cuda.runtime, "driverGetVersion", lambda: driver)
+    monkeypatch.setattr(cupy.cuda.nvrtc, "getVersion", lambda: compiler)
+    cupy_probe.forget()
+    try:
+        assert backend.limits().parameter_bytes == nbytes
+        assert cupy_probe.device_key() == f"stand-in device, driver for CUDA 12.{driver % 1000 // 10}"
+    finally:
+        cupy_probe.forget()
+
+
+def test_properties_are_named_as_cupy_names_them():
+    """CuPy's runtime module is compiled: the names are among its constants."""
+    root = next((Path(p) for p in sys.path if (Path(p) / "cupy_backends").is_dir()), None)
+    if root is None:
+        pytest.skip("the names are compared with CuPy, which is not installed: pip install cupy-cuda13x")
+    (module,) = (root / "cupy_backends/cuda/api").glob("runtime.*.so")
+    (module_of_attributes,) = (root / "cupy_backends/cuda/api").glob("_runtime_enum.*.so")
+    constants = module.read_bytes()
+    for name in cupy.cuda.runtime.getDeviceProperties(0):
+        assert name.encode() in constants, name
+    constants = module_of_attributes.read_bytes()
+    for name in ("ClockRate", "MemoryClockRate", "GlobalMemoryBusWidth"):
+        assert b"cudaDevAttr" + name.encode() in constants, name
 
 
 @pytest.mark.parametrize(
@@ -81,7 +113,6 @@ def test_auto_goes_on_without_a_device(monkeypatch):
     ("call", "sentence"),
     [
         (lambda: convolve(X, W[None]), "one or two spatial axes; got 3"),
-        (lambda: convolve(X.astype("complex64")), "real numbers; got complex64"),
         (lambda: convolve(X, out_dtype="uint8", overflow="raise"), "overflow='raise' needs"),
     ],
 )

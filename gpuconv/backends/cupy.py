@@ -6,34 +6,41 @@ Work is asynchronous on the stream of the caller's library; only a result for th
 import functools
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gpuconv.arrays import DeviceView, Operands, View
-from gpuconv.backends.cupy_probe import describe, limits, unavailable
-from gpuconv.facts import Facts
+from gpuconv.backends.cupy_arrays import contiguous, on_device, place
+from gpuconv.backends.cupy_memory import fitted
+from gpuconv.backends.cupy_pitch import as_it_lies
+from gpuconv.backends.cupy_probe import current_device, describe, limits, unavailable
+from gpuconv.facts import Facts, Layout
 from gpuconv.launches import Argument, LaunchPlan, Specialization, cuda
+from gpuconv.layouts import in_layout
 from gpuconv.planner import Plan
 from gpuconv.problem import DType, Problem
 from gpuconv.sources import source
 
-__all__ = ["describe", "limits", "run", "unavailable", "unsupported"]
+if TYPE_CHECKING:
+    from gpuconv.backends import Ready
+
+__all__ = ["current_device", "describe", "limits", "prepare", "run", "unavailable", "unsupported"]
 
 OPTIONS = ("-std=c++17",)
 NUMPY_TYPES = {
     "int": "int32",
     "long long": "int64",
     "unsigned long long": "uint64",
+    "float16": "float16",
+    "bfloat16": "bfloat16",
     "float": "float32",
     "double": "float64",
+    "Complex<float>": "complex64",
+    "Complex<double>": "complex128",
 }
 
 NULL = np.uint64(0)  # a pointer to nothing
-LEGACY_STREAM = 1  # what the CUDA array interface calls stream 0
 
 logger = logging.getLogger("gpuconv")
 
@@ -45,34 +52,66 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
 
 def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:
     """Launch the plan's kernels on the image's device and the caller's stream; `out` may overlap the operands."""
-    import cupy
+    with place(operands.image, stream):
+        fitted(_run, plan, operands, out)
 
-    with _place(operands.image, stream):
-        try:
-            _run(plan, operands, out)
-        except cupy.cuda.memory.OutOfMemoryError as error:
-            raise MemoryError(_shortage(plan.problem)) from error
+
+def prepare(plan: Plan, operands: Operands, out: View) -> "Ready | None":
+    """Make a plan ready for many arrays on a device; None where they must be copied, and on the host."""
+    from gpuconv.backends.cupy_plans import ready
+
+    return ready(plan, operands, out)
 
 
 def _run(plan: Plan, operands: Operands, out: View) -> None:
     import cupy
 
     problem = plan.problem
+    image = in_layout(operands.image, problem.rank, _layout(plan, "image"))
+    out = in_layout(out, problem.rank, _layout(plan, "out"))
     given = [view for view in (operands.image, operands.weights, operands.bias) if isinstance(view, DeviceView)]
-    target = _on_device(out) if isinstance(out, DeviceView) else None
-    if target is None or not target.flags.c_contiguous or any(map(out.overlaps, given)):
-        result = cupy.empty(problem.out_shape, problem.out_dtype)
+    target = on_device(out) if isinstance(out, DeviceView) else None
+    launches, lying = as_it_lies(plan.launches, "image", image)
+    pitched, taken = as_it_lies(launches, "out", out)
+    if target is None or not (taken or target.flags.c_contiguous) or any(map(out.overlaps, given)):
+        result = cupy.empty(out.shape, problem.out_dtype)
     else:
-        result = target
-    arrays = {"image": _contiguous(operands.image, problem.image_dtype), "out": result}
-    for launch in plan.launches:
+        launches, result = pitched, target
+    arrays = {"out": result, "workspace": _workspace(plan)}
+    arrays["image"] = on_device(image) if lying else contiguous(image, problem.image_dtype)
+    if plan.tiles is not None:
+        from gpuconv.backends.cupy_fft import compute
+
+        if not compute(plan, operands, arrays["image"], result, _launch):
+            assert plan.instead is not None
+            return _run(plan.instead, operands, out)
+    for launch in launches if plan.tiles is None else ():
         values = [_value(argument, launch, operands, arrays) for argument in launch.arguments]
-        kernel = _kernel(launch.specialization, limits().compute_capability)
+        kernel = loaded(launch)
         kernel(launch.grid, launch.block, tuple(values), shared_mem=launch.shared_bytes)
     if target is None:
         out[...] = result.get()
     elif result is not target:
         cupy.copyto(target, result)
+    return None
+
+
+def _launch(launch: LaunchPlan, values: tuple[Any, ...]) -> None:
+    loaded(launch)(launch.grid, launch.block, values, shared_mem=launch.shared_bytes)
+
+
+def _layout(plan: Plan, kind: str) -> Layout:
+    """How the plan's kernels read the image, or write the result."""
+    arguments = (argument for launch in plan.launches for argument in launch.arguments)
+    return next((argument.layout for argument in arguments if argument.kind == kind), "channels_first")
+
+
+def _workspace(plan: Plan) -> Any:
+    """Memory that the plan's launches share, if they need any."""
+    import cupy
+
+    arguments = (argument for launch in plan.launches for argument in launch.arguments if argument.kind == "workspace")
+    return next((cupy.empty(argument.value, NUMPY_TYPES[argument.type]) for argument in arguments), None)
 
 
 def _value(argument: Argument, launch: LaunchPlan, operands: Operands, arrays: dict[str, Any]) -> Any:
@@ -85,10 +124,13 @@ def _value(argument: Argument, launch: LaunchPlan, operands: Operands, arrays: d
     if argument.kind == "factors":
         return _struct(np.concatenate(operands.factors), dtype, launch.specialization.constant("TAPS"))
     if argument.kind == "bias":
-        return NULL if operands.bias is None else _contiguous(operands.bias, dtype)
+        return NULL if operands.bias is None else contiguous(operands.bias, dtype)
     weights = operands.full_weights()
+    if argument.order:
+        ordered = contiguous(weights.transpose(argument.order), dtype)
+        return ordered.copy() if ordered.data.ptr % 16 else ordered
     if not argument.by_value:
-        return _contiguous(weights, dtype)
+        return contiguous(weights, dtype)
     return _struct(weights.ravel(), dtype, dict(launch.specialization.constants).get("CAPACITY", weights.size))
 
 
@@ -99,50 +141,17 @@ def _struct(values: np.ndarray, dtype: DType, capacity: int) -> np.ndarray:
     return struct
 
 
-def _contiguous(view: View, dtype: DType) -> Any:
-    """The array on the device in C order; no copy where it is so already."""
-    import cupy
-
-    if isinstance(view, DeviceView):
-        return cupy.ascontiguousarray(_on_device(view), dtype)
-    return cupy.asarray(np.ascontiguousarray(view, dtype))
-
-
-def _on_device(view: DeviceView) -> Any:
-    """See the memory of any library as a CuPy array, after what its stream has still to do to it."""
-    import cupy
-
-    current = cupy.cuda.get_current_stream()
-    if view.stream is not None and view.stream != (current.ptr or LEGACY_STREAM):
-        current.wait_event(cupy.cuda.Stream.from_external(_Stream(view.stream)).record())
-    return cupy.asarray(replace(view, stream=None))  # with a stream CuPy would make the host wait for it
-
-
-@dataclass(frozen=True)
-class _Stream:
-    """A stream of another library, by the CUDA stream protocol."""
-
-    pointer: int
-
-    def __cuda_stream__(self) -> tuple[int, int]:
-        return 0, self.pointer
-
-
-@contextmanager
-def _place(image: View, stream: int | None) -> Iterator[None]:
-    """Work on the image's device, and on the stream of its library."""
-    import cupy
-
-    with ExitStack() as stack:
-        if isinstance(image, DeviceView):
-            stack.enter_context(cupy.cuda.Device(image.device))
-        if stream is not None:
-            stack.enter_context(cupy.cuda.Stream.from_external(_Stream(stream)))
-        yield
+def loaded(launch: LaunchPlan) -> Any:
+    """The kernel of a launch, with leave to take more shared memory than is usual where it needs that."""
+    device = limits()
+    kernel = compiled(launch.specialization, device.compute_capability)
+    if launch.shared_bytes > device.shared_bytes:
+        kernel.max_dynamic_shared_size_bytes = launch.shared_bytes
+    return kernel
 
 
 @functools.cache
-def _kernel(specialization: Specialization, capability: tuple[int, int]) -> Any:
+def compiled(specialization: Specialization, capability: tuple[int, int]) -> Any:
     """Compile once for each kind of device; CuPy keeps the binary on disk as well."""
     import cupy
 
@@ -154,12 +163,3 @@ def _kernel(specialization: Specialization, capability: tuple[int, int]) -> Any:
         raise RuntimeError(f"{specialization} does not compile for {capability}: {error}") from error
     logger.info("compiled %s in %.2f s", specialization, time.perf_counter() - started)
     return kernel
-
-
-def _shortage(problem: Problem) -> str:
-    import cupy
-
-    free, total = cupy.cuda.runtime.memGetInfo()
-    needed = problem.images * problem.channels_in * int(np.prod(problem.extent)) * problem.image_dtype.itemsize
-    needed += int(np.prod(problem.out_shape)) * problem.out_dtype.itemsize
-    return f"the device's memory must hold image and result, {needed:,} bytes; {free:,} of {total:,} are free"

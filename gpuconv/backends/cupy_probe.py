@@ -3,6 +3,7 @@
 import functools
 from typing import Any
 
+from gpuconv import tuned_file
 from gpuconv.facts import DeviceLimits
 
 INSTALL = "pip install 'gpuconv[cuda13]' (or 'gpuconv[cuda12]', by the CUDA version that nvidia-smi shows)"
@@ -40,6 +41,13 @@ def describe() -> str:
     return f"{limits_.name}, compute capability {capability}, {versions}"
 
 
+def current_device() -> int:
+    """Number of the current device."""
+    import cupy
+
+    return int(cupy.cuda.runtime.getDevice())
+
+
 def limits() -> DeviceLimits:
     """Limits of the current device."""
     import cupy
@@ -47,18 +55,56 @@ def limits() -> DeviceLimits:
     return _limits(cupy.cuda.runtime.getDevice())
 
 
+def device_key() -> str:
+    """Return what a measurement on the current device holds for: its name and the driver."""
+    return _key(limits().name)
+
+
+def forget() -> None:
+    """Read limits and measurements anew when they are needed next."""
+    _limits.cache_clear()
+
+
 @functools.cache
 def _limits(device: int) -> DeviceLimits:
     import cupy
 
     properties = cupy.cuda.runtime.getDeviceProperties(device)
+    name = properties["name"].decode()
+    capability = (properties["major"], properties["minor"])
     return DeviceLimits(
-        name=properties["name"].decode(),
-        compute_capability=(properties["major"], properties["minor"]),
+        name=name,
+        compute_capability=capability,
         shared_bytes=properties["sharedMemPerBlock"],
         threads=properties["maxThreadsPerBlock"],
+        parameter_bytes=_parameter_bytes(capability),
         multiprocessors=properties["multiProcessorCount"],
+        optin_shared_bytes=properties["sharedMemPerBlockOptin"],
+        multiprocessor_shared_bytes=properties["sharedMemPerMultiprocessor"],
+        **_rates(cupy.cuda.Device(device).attributes),
+        tuned=tuple(sorted(tuned_file.read(_key(name)).items())),
     )
+
+
+def _key(name: str) -> str:
+    import cupy
+
+    return f"{name}, driver for CUDA {_dotted(cupy.cuda.runtime.driverGetVersion())}"
+
+
+def _rates(attributes: dict[str, int]) -> dict[str, float]:
+    """Clock and bandwidth where the driver tells them (in kHz, and bits of a bus that is used twice a cycle)."""
+    clock, memory, bits = (attributes.get(n, 0) for n in ("ClockRate", "MemoryClockRate", "GlobalMemoryBusWidth"))
+    found = {"clock": clock * 1e3, "bandwidth": memory * 1e3 * 2 * bits / 8}
+    return {name: rate for name, rate in found.items() if rate > 0}
+
+
+def _parameter_bytes(capability: tuple[int, int]) -> int:
+    """Arguments of a launch (CUDA C++ Programming Guide, __global__ function parameters)."""
+    import cupy
+
+    versions = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.nvrtc.getVersion()
+    return 32764 if versions[0] >= 12010 and versions[1] >= (12, 1) and capability >= (7, 0) else 4096
 
 
 def _explain(error: Any) -> str:

@@ -1,0 +1,66 @@
+"""Views whose rows are contiguous but lie apart (slices, padded allocations): kernels with pitches take them as such.
+
+A pitch is the number of elements from one row to the next, or from one image to the next. A launch states those of
+C-contiguous arrays; here they are replaced by those of the view.
+"""
+
+import itertools
+from dataclasses import replace
+
+from gpuconv.arrays import DeviceView, View
+from gpuconv.launches import LaunchPlan
+from gpuconv.problem import Ints
+
+# Of the image and of the output: names of the arguments, the axis that moves the slowest first.
+PITCHES = {"image": ("image_pitch", "pitch"), "out": ("out_image_pitch", "out_pitch")}
+
+
+def as_it_lies(launches: tuple[LaunchPlan, ...], kind: str, view: View) -> tuple[tuple[LaunchPlan, ...], bool]:
+    """The launches for a view as it lies in memory, and whether there are any; else those that were given."""
+    if len(launches) == 1:
+        pitched = with_pitches(launches[0], kind, view)
+        if pitched is not None:
+            return (pitched,), True
+    return launches, False
+
+
+def with_pitches(launch: LaunchPlan, kind: str, view: View) -> LaunchPlan | None:
+    """The launch for a view as it lies in device memory, or None if its kernel cannot take it so."""
+    known = {argument.name for argument in launch.arguments}
+    names = [name for name in PITCHES[kind] if name in known]
+    if not names or not isinstance(view, DeviceView):
+        return None
+    pitches = pitches_of(view, len(names))
+    if pitches is None:
+        return None
+    values = dict(zip(names, pitches, strict=True))
+    arguments = tuple(
+        replace(argument, value=values[argument.name]) if argument.name in values else argument
+        for argument in launch.arguments
+    )
+    return replace(launch, arguments=arguments)
+
+
+def pitches_of(view: DeviceView, count: int) -> Ints | None:
+    """Elements between neighbours along `count` axes that all but the last are merged into; None if they do not merge.
+
+    The last axis must be contiguous. With two axes the second is the view's last but one.
+    """
+    itemsize, axes = view.dtype.itemsize, list(zip(view.shape, view.strides, strict=True))
+    if axes[-1][0] > 1 and axes[-1][1] != itemsize:
+        return None
+    if any(stride % itemsize for _, stride in axes):
+        return None
+    groups = (axes[:-1],) if count == 1 else (axes[:-2], axes[-2:-1])
+    strides = [_merged(group) for group in groups]
+    if None in strides:
+        return None
+    return tuple((stride or 0) // itemsize for stride in strides)
+
+
+def _merged(axes: list[tuple[int, int]]) -> int | None:
+    """Stride of axes seen as one; 0 where there is one place only, None if they cannot be."""
+    long = [(n, stride) for n, stride in axes if n > 1]
+    if any(outer != n * inner for (_, outer), (n, inner) in itertools.pairwise(long)):
+        return None
+    return long[-1][1] if long else 0
