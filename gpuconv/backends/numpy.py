@@ -1,28 +1,32 @@
 """The NumPy backend: always there, every rank, dtype and boundary.
 
-The output is computed in blocks that fit the cache. For each block the image under it is gathered once, boundary
-applied and cast to the accumulator; then every tap is one multiplication of a shifted view by a weight. Memory does not
-grow with image x taps, and no Python loop runs over pixels.
+The output is computed in blocks that fit the cache, by some threads. For each block the image under it is gathered
+once, boundary applied and cast to the accumulator. Memory does not grow with image x taps.
 """
 
 import itertools
-import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gpuconv.arrays import Operands, View
-from gpuconv.backends.boundary import gather
+from gpuconv.backends import numpy_sums, numpy_workers
+from gpuconv.backends.boundary import load
+from gpuconv.backends.numpy_fft import Convolver
 from gpuconv.backends.numpy_gradient import weight_gradient
 from gpuconv.conversion import convert
 from gpuconv.facts import Facts
+from gpuconv.overlap import Box, boxes, window
 from gpuconv.planner import Plan
-from gpuconv.problem import DType, Ints, Problem
+from gpuconv.problem import Problem
+from gpuconv.transforms import SIZES
 
 BLOCK_VALUES = 1 << 16  # accumulators a block, so that a block stays in the cache
+LONGEST = 1 << 13  # of them in a row, where there are rows
 
-Slices = tuple[slice | int, ...]
+Index = tuple[slice | int, ...]
 
 
 def unavailable() -> str | None:
@@ -44,103 +48,92 @@ def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) ->
     """Compute the plan into `out`, whatever overlaps it."""
     assert isinstance(out, np.ndarray)
     if plan.problem.op == "weight_gradient":
-        return weight_gradient(plan, operands, out)
-    image, weights, bias, factors = operands.on_host(plan.accumulator)
-    problem = plan.problem
-    in_place = problem.overflow != "raise" and not np.may_share_memory(image, out)
-    target = out if in_place else np.empty(out.shape, out.dtype)
-    with np.errstate(all="ignore"):
-        for batch, rows in _blocks(problem):
-            tile = _load(problem, image[batch], rows, plan.accumulator)
-            sums = _separable(problem, tile, factors) if factors else _direct(problem, tile, weights)
-            if bias is not None:
-                sums += bias.reshape(-1, *(1,) * problem.rank)
-            target[(*batch, slice(None), rows)] = convert(sums, problem.out_dtype, problem.rounding, problem.overflow)
-    if not in_place:
-        out[...] = target
+        weight_gradient(plan, operands, out)
+    elif plan.problem.overflow != "raise" and not np.may_share_memory(operands.image, out):
+        Ready(plan, operands, out).compute(operands.image, out)
+    else:
+        result = np.empty(out.shape, out.dtype)
+        Ready(plan, operands, result).compute(operands.image, result)
+        out[...] = result
 
 
-def _blocks(problem: Problem) -> Iterator[tuple[Slices, slice]]:
-    """Cut (last batch axis) x (first spatial axis of the output) into blocks of about BLOCK_VALUES accumulators."""
+def prepare(plan: Plan, operands: Operands, out: View) -> "Ready | None":
+    """Make a plan ready for many images; None where the result must be looked at before it is written."""
+    if plan.problem.op == "weight_gradient" or plan.problem.overflow == "raise":
+        return None
+    return Ready(plan, operands, out)
+
+
+class Ready:
+    """A plan that lacks nothing but image and output, as strided as those that it is made with."""
+
+    def __init__(self, plan: Plan, operands: Operands, out: np.ndarray) -> None:
+        self.problem, self.sums = plan.problem, plan.accumulator
+        self.views = [(view.shape, view.strides) for view in (operands.image, out)]
+        _, self.weights, self.bias, self.factors = operands.on_host(plan.accumulator)
+        if plan.algorithm != "separable" and self.factors:
+            self.weights, self.factors = operands.full_weights().astype(plan.accumulator), ()
+        self.convolver = Convolver(plan, self.weights) if plan.tiles else None
+        self.jobs = list(boxes(plan.problem, plan.tiles) if plan.tiles else _blocks(plan.problem))
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Memory of one block: image, products and sums, or tiles and their spectra."""
+        values = BLOCK_VALUES if self.convolver is None else 4 * SIZES["numpy"].most
+        return 3 * values * self.sums.itemsize
+
+    def run(self, image: np.ndarray, out: np.ndarray) -> None:
+        """Compute from and into arrays whose first elements stand where those of the views did."""
+        (shape, strides), (out_shape, out_strides) = self.views
+        views = np.lib.stride_tricks.as_strided
+        self.compute(views(image, shape, strides), views(out, out_shape, out_strides))
+
+    def compute(self, image: np.ndarray, out: np.ndarray) -> None:
+        """Compute from and into views in the engine's order."""
+        numpy_workers.each(partial(self._block, image, out), self.jobs)
+
+    def _block(self, image: np.ndarray, out: np.ndarray, job: tuple[Index, Box]) -> None:
+        """Compute one block of the output."""
+        problem, (batch, box) = self.problem, job
+        part: Any = out[(*batch, slice(None), *(slice(*range_) for range_ in box))]
+        sums = self.convolver(image[batch], box) if self.convolver else None
+        if sums is None:  # no transforms, or one of nan or infinity
+            empty = partial(numpy_workers.scratch, "block")
+            block = load(image[batch], window(problem, box), problem.boundary, problem.fill, self.sums, empty)
+            sums = self._sums(block, part)
+        if self.bias is not None:
+            sums += self.bias.reshape(-1, *(1,) * problem.rank)
+        if problem.op == "magnitude":
+            sums = np.sqrt(np.square(sums, out=sums).sum(axis=-problem.rank - 1, keepdims=True))
+        if sums is not part:
+            part[...] = convert(sums, problem.out_dtype, problem.rounding, problem.overflow)
+
+    def _sums(self, block: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """The sums over a block, in `part` itself where that holds them."""
+        rank = self.problem.rank
+        shape = (*part.shape[: -rank - 1], self.problem.channels_out, *part.shape[-rank:])
+        direct = part.dtype == self.sums and part.shape == shape and part.strides[-1] == part.itemsize
+        sums = part if direct else numpy_workers.scratch("sums", shape, self.sums)
+        if self.factors:
+            return numpy_sums.separable(self.problem, block, self.factors, sums)
+        return numpy_sums.direct(self.problem, block, self.weights, sums)
+
+
+def _blocks(problem: Problem) -> Iterator[tuple[Index, Box]]:
+    """Cut the last batch axis and the output into blocks of about BLOCK_VALUES accumulators, rows as long as can be."""
     *outer, last = problem.batch or (1,)
-    height, *inner = problem.out_extent
-    row = problem.channels_out * math.prod(inner)
-    rows = max(1, min(height, BLOCK_VALUES // max(1, row)))
-    images = max(1, BLOCK_VALUES // max(1, rows * row)) if rows == height else 1
+    room = max(1, BLOCK_VALUES // max(1, problem.channels_out))
+    steps: list[int] = []
+    for n in reversed(problem.out_extent):
+        steps.insert(0, max(1, min(n, room, LONGEST if not steps and problem.rank > 1 else n)))
+        room = max(1, room // steps[0])
+    ranges = [
+        [(first, min(first + step, n)) for first in range(0, n, step)]
+        for n, step in zip(problem.out_extent, steps, strict=True)
+    ]
+    images = room if all(len(parts) <= 1 for parts in ranges) else 1
     for index in np.ndindex(*outer):
-        for first, top in itertools.product(range(0, last, images), range(0, height, rows)):
+        for first in range(0, last, images):
             batch = (*index, slice(first, first + images)) if problem.batch else ()
-            yield batch, slice(top, min(top + rows, height))
-
-
-def _load(problem: Problem, image: np.ndarray, rows: slice, dtype: DType) -> np.ndarray:
-    """Gather the image under some output rows as `dtype`, with what the boundary puts around it."""
-    for axis in range(problem.rank):
-        stride, before = problem.stride[axis], problem.pad_before[axis]
-        reach = problem.dilation[axis] * (problem.filter[axis] - 1)
-        first, stop = (rows.start, rows.stop) if axis == 0 else (0, problem.out_extent[axis])
-        window = (first * stride - before, (stop - 1) * stride - before + reach + 1)
-        image = gather(image, axis - problem.rank, window, problem.boundary, problem.fill, dtype)
-    return image.astype(dtype, copy=False)
-
-
-def _window(problem: Problem, tile: np.ndarray, axis: int, tap: int) -> slice:
-    """The samples of the tile that one tap of one axis meets."""
-    stride = problem.stride[axis]
-    start = tap * problem.dilation[axis]
-    span = tile.shape[axis - problem.rank] - problem.dilation[axis] * (problem.filter[axis] - 1)
-    return slice(start, start + span, stride)
-
-
-def _shifted(problem: Problem, tile: np.ndarray, tap: Ints) -> np.ndarray:
-    """The samples that one tap meets."""
-    windows: list[Any] = [_window(problem, tile, axis, r) for axis, r in enumerate(tap)]
-    return tile[(..., *windows)]
-
-
-def _direct(problem: Problem, tile: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sum over the taps; each tap is a shifted view times a weight, or times a matrix of weights over channels."""
-    sums: np.ndarray | None = None
-    product: np.ndarray | None = None
-    for tap in np.ndindex(*problem.filter):
-        coefficients = weights[(..., *tap)]
-        if problem.skip_zero_taps and not coefficients.any():
-            continue
-        view = _shifted(problem, tile, tap)
-        product = _multiply(problem, coefficients, view, product)
-        sums = product.copy() if sums is None else np.add(sums, product, out=sums)
-    if sums is None:  # every tap was skipped
-        view = _shifted(problem, tile, (0,) * problem.rank)
-        sums = np.zeros(
-            (*view.shape[: -problem.rank - 1], problem.channels_out, *view.shape[-problem.rank :]), tile.dtype
-        )
-    return sums
-
-
-def _multiply(problem: Problem, coefficients: np.ndarray, view: np.ndarray, product: np.ndarray | None) -> np.ndarray:
-    """One tap: weights (channels_out, channels_in/groups) times image samples (..., channels_in, *extent)."""
-    channels_out, per_group = coefficients.shape
-    if per_group == 1 and channels_out == problem.channels_in:
-        scaled: np.ndarray = np.multiply(view, coefficients.reshape(-1, *(1,) * problem.rank), out=product)
-        return scaled
-    *batch, _ = view.shape[: -problem.rank]
-    extent = view.shape[-problem.rank :]
-    grouped = view.reshape(*batch, problem.groups, per_group, math.prod(extent))
-    matrices = coefficients.reshape(problem.groups, channels_out // problem.groups, per_group)
-    summed: np.ndarray = np.matmul(matrices, grouped)
-    return summed.reshape(*batch, channels_out, *extent)
-
-
-def _separable(problem: Problem, tile: np.ndarray, factors: tuple[np.ndarray, ...]) -> np.ndarray:
-    """One pass per axis, the last axis first: the first axis then works on whole finished rows."""
-    for axis in reversed(range(problem.rank)):
-        product: np.ndarray | None = None
-        sums: np.ndarray | None = None
-        for tap, weight in enumerate(factors[axis]):
-            index = [slice(None)] * tile.ndim
-            index[axis - problem.rank] = _window(problem, tile, axis, tap)
-            product = np.multiply(tile[tuple(index)], weight, out=product)
-            sums = product.copy() if sums is None else np.add(sums, product, out=sums)
-        assert sums is not None  # a filter has at least one tap
-        tile = sums
-    return tile
+            for box in itertools.product(*ranges):
+                yield batch, box

@@ -1,6 +1,7 @@
 """The gradient of a layer with respect to its weights, in NumPy: one matrix product per tap and block of images."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def _add(problem: Problem, images: np.ndarray, grads: np.ndarray, sums: np.ndarr
     """Add what some images contribute."""
     grads = _by_group(problem, grads)
     for tap in np.ndindex(*problem.filter):
-        samples = _by_group(problem, images[(..., *_positions(problem, tap))])
+        at: Any = (..., *_positions(problem, tap))
+        samples = _by_group(problem, images[at])
         sums[(..., *tap)] += np.matmul(grads, samples.swapaxes(-1, -2)).sum(axis=0).reshape(sums.shape[:2])
 
 
