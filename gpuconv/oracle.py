@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.planner import ErrorBound
+from gpuconv.bounds import ErrorBound
+from gpuconv.dtypes import float_limits, is_bfloat16, kind_of
 from gpuconv.problem import Boundary, Ints, Problem
 
 
@@ -20,8 +21,9 @@ def compute(
     image, weights = image.astype(exact), weights.astype(exact)
     if problem.op == "weight_gradient":
         return _weight_gradient(problem, image, weights)
-    result: np.ndarray = np.empty(problem.out_shape, exact)
-    magnitude: np.ndarray = np.empty(problem.out_shape, exact)
+    shape = (*problem.batch, problem.channels_out, *problem.out_extent)
+    result: np.ndarray = np.empty(shape, exact)
+    magnitude: np.ndarray = np.empty(shape, exact)
     per_group, outputs = problem.channels_in // problem.groups, problem.channels_out // problem.groups
     axes = tuple(range(-problem.rank - 1, 0))
     with np.errstate(all="ignore"):
@@ -37,7 +39,14 @@ def compute(
                 at: Any = (..., c, *y)
                 result[at] = products.sum(axis=axes) + offset
                 magnitude[at] = np.abs(products).sum(axis=axes) + abs(offset)
+        if problem.op == "magnitude":
+            result, magnitude = (_norm(a, -problem.rank - 1) for a in (result, magnitude))
     return result, magnitude
+
+
+def _norm(channels: np.ndarray, axis: int) -> np.ndarray:
+    norm: np.ndarray = np.sqrt((channels * channels).sum(axis=axis, keepdims=True))
+    return norm
 
 
 def _weight_gradient(problem: Problem, image: np.ndarray, grad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,21 +84,33 @@ def assert_agrees(
     assert got.shape == problem.out_shape, f"shape {got.shape}, expected {problem.out_shape}"
     assert got.dtype == problem.out_dtype, f"dtype {got.dtype}, expected {problem.out_dtype}"
     result, magnitude = compute(problem, image, weights, bias)
+    got = got.astype("float32") if is_bfloat16(got.dtype) else got  # which NumPy compares with
     with np.errstate(all="ignore"):
         if result.dtype == object:
             exact = _integer(result, problem) if problem.out_dtype.kind in "iu" else result.astype(problem.out_dtype)
             np.testing.assert_array_equal(got, exact)
             return
-        limit = bound.at(magnitude.real.astype("float64"), result)
+        limit = bound.at(magnitude.real.astype("float64"), result, norm_of_data(problem, image, weights))
         if problem.out_dtype.kind in "iu":
             result = _clipped(result, problem)
-        error = np.abs(got.astype(result.dtype) - result)
-        same = (np.isnan(result) & np.isnan(got)) | (result == got) | _overflowed(got, result, limit)
+        error = np.abs(got.astype(np.result_type(got.dtype, result.dtype)) - result)
+        same = (np.isnan(result) & np.isnan(got)) | (result == got) | _overflowed(problem, got, result, limit)
     if not np.all(same | (error <= limit)):
         worst = np.unravel_index(
             np.argmax(np.where(same, 0, np.nan_to_num(error, nan=np.inf) / (limit + 1e-300))), got.shape
         )
         raise AssertionError(f"at {worst}: got {got[worst]}, exact {result[worst]}, bound {limit[worst]}")
+
+
+def norm_of_data(problem: Problem, image: np.ndarray, weights: np.ndarray) -> float | np.ndarray:
+    """||weights||_2 * max|image| of the finite samples (others are not transformed), fill included; by channel."""
+    samples = np.abs(np.append(image.ravel().astype(_exact_dtype(problem)), problem.fill))
+    taps = np.abs(weights.astype(_exact_dtype(problem))) ** 2
+    largest = float(np.max(samples, initial=0, where=np.isfinite(samples)))
+    if problem.op != "forward":
+        return largest * float(np.sqrt(taps.sum()))
+    norms: np.ndarray = np.sqrt(taps.sum(axis=tuple(range(1, taps.ndim))).astype("float64"))
+    return largest * norms.reshape(-1, *(1,) * problem.rank)
 
 
 def _exact_dtype(problem: Problem) -> type:
@@ -140,11 +161,12 @@ def _integer(result: np.ndarray, problem: Problem) -> np.ndarray:
     return clipped.astype(problem.out_dtype)
 
 
-def _overflowed(got: np.ndarray, result: np.ndarray, limit: np.ndarray) -> np.ndarray:
+def _overflowed(problem: Problem, got: np.ndarray, result: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Where a real float output is rightly infinite: the exact result is (nearly) too large for it."""
-    if got.dtype.kind != "f":
+    if kind_of(problem.out_dtype) != "f":
         return np.zeros(got.shape, bool)
-    overflowed: np.ndarray = np.isinf(got) & (got * result > 0) & (np.abs(result) + limit > np.finfo(got.dtype).max)
+    largest = float_limits(problem.out_dtype).max
+    overflowed: np.ndarray = np.isinf(got) & (got * result > 0) & (np.abs(result) + limit > largest)
     return overflowed
 
 

@@ -2,35 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from gpuconv.dtypes import accumulator, is_integer
+from gpuconv.bounds import ErrorBound, kernel_bound, transform_bound, winograd_bound
+from gpuconv.costs import sum_seconds, transform_seconds
+from gpuconv.dtypes import accumulator
 from gpuconv.facts import Facts
-from gpuconv.launches import LaunchPlan, cpu, cuda, numba_cuda
+from gpuconv.launches import LaunchPlan, cpu, cuda, cuda_fft, numba_cuda
+from gpuconv.overlap import Tiles
 from gpuconv.problem import DType, Problem
+from gpuconv.transforms import fitting
 
 LaunchPlanner = Callable[[Problem, Facts], LaunchPlan | str]
 # The kernels of each GPU backend, the preferred first.
 LAUNCHERS: dict[str, tuple[LaunchPlanner, ...]] = {"cupy": cuda.LAUNCHERS, "numba_cuda": numba_cuda.LAUNCHERS}
-
-
-@dataclass(frozen=True)
-class ErrorBound:
-    """|error| <= relative * (|weights| * |image|) + absolute + out_relative * |result| + out_step, elementwise."""
-
-    relative: float  # gamma(n) of the sum (Higham, Accuracy and Stability of Numerical Algorithms, chapter 3)
-    absolute: float  # underflow, also when denormals are flushed to zero
-    out_relative: float  # rounding to a float output
-    out_step: float  # rounding to an integer output
-
-    def at(self, magnitude: np.ndarray, result: np.ndarray) -> np.ndarray:
-        """Bound at each output, given |weights| * |image| there and the exact result."""
-        bound: np.ndarray = (
-            self.relative * magnitude + self.absolute + self.out_relative * np.abs(result) + self.out_step
-        )
-        return bound
 
 
 @dataclass(frozen=True)
@@ -44,45 +29,109 @@ class Plan:
     launches: tuple[LaunchPlan, ...]
     bound: ErrorBound
     reasons: tuple[str, ...]  # why this algorithm, and why not the others
-
-
-def gamma(terms: int, unit: float) -> float:
-    """Relative error bound of a sum of `terms` products, with unit roundoff `unit`."""
-    return math.inf if terms * unit >= 1 else terms * unit / (1 - terms * unit)
-
-
-def error_bound(problem: Problem, separable: bool, residual: float = 0.0) -> ErrorBound:
-    """Bound of the direct sum (or of passes with factors that miss the taps by `residual`), conversions included."""
-    out_relative, out_step = _conversion_error(problem)
-    if is_integer(problem.compute_dtype):
-        return ErrorBound(0.0, 0.0, out_relative, 0.0)
-    info = np.finfo(problem.compute_dtype)
-    unit = float(info.eps) / 2
-    terms = sum(problem.filter) + problem.rank if separable else problem.taps
-    terms += 3  # weights and image rounded to the compute dtype, bias
-    factor = 1.0
-    if problem.compute_dtype.kind == "c":  # one complex product: sqrt(2) * gamma(2)
-        terms, factor = terms + 2, math.sqrt(2)
-    relative = factor * gamma(terms, unit) + (residual if separable else 0.0)
-    return ErrorBound(relative, terms * float(info.tiny), out_relative, out_step)
+    facts: Facts = field(default_factory=Facts)  # what it was made from
+    seconds: float = 0.0  # modelled
+    tiles: Tiles | None = None  # of transforms
+    instead: "Plan | None" = None  # for data with nan or infinity, which transforms would spread
 
 
 def make_plan(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     """Return the plan of `backend`, or the sentence why it has none."""
-    sums = accumulator(problem, facts)
-    if backend not in LAUNCHERS:
-        passes = facts.separable and (backend != "cpu" or cpu.takes_passes(problem))
-        bound = error_bound(problem, passes, facts.residual)
-        return Plan(problem, backend, "separable" if passes else "direct", sums, (), bound, ())
+    plain = _sums(problem, facts, backend)
+    if isinstance(plain, str) or facts.method in ("direct", "separable"):
+        return plain
+    found = _transforms(plain, facts)
+    if isinstance(found, str):
+        if facts.method == "fft" and facts.finite is not False:
+            return f"method='fft' cannot be taken: {found}"
+        return replace(plain, reasons=(*plain.reasons, f"fft: {found}"))
+    if facts.method != "fft" and found.seconds >= plain.seconds:
+        return replace(plain, reasons=(*plain.reasons, f"fft: modelled {_text(found.seconds)}"))
+    return found
+
+
+def _transforms(plain: Plan, facts: Facts) -> Plan | str:
+    """The plan with transforms, in the place of one without; or why there is none."""
+    problem, backend = plain.problem, plain.backend
+    cut = fitting(problem, facts, backend)
+    if isinstance(cut, str):
+        return cut
+    launches = cuda_fft.transforms(problem, facts, cut) if backend == "cupy" else ()
+    if isinstance(launches, str):
+        return launches
+    return replace(
+        plain,
+        algorithm="fft",
+        launches=launches,
+        bound=transform_bound(problem, cut.points),
+        reasons=(*plain.reasons, f"{plain.algorithm}: modelled {_text(plain.seconds)}"),
+        seconds=transform_seconds(problem, facts, backend, cut),
+        tiles=cut,
+        instead=plain,
+    )
+
+
+def _sums(problem: Problem, facts: Facts, backend: str) -> Plan | str:
+    """The plan without transforms."""
+    passes = facts.separable and facts.method in ("auto", "separable")
+    if facts.method == "separable" and not facts.separable:
+        return "method='separable' needs weights that are the outer product of 1D weights, within the error bound"
+    if backend in LAUNCHERS:
+        return _launched(problem, replace(facts, separable=passes), backend)
+    if backend == "cpu" and passes and not cpu.takes_passes(problem, named=facts.method == "separable"):
+        if facts.method == "separable":
+            return "the cpu backend takes passes over two axes of real numbers only"
+        passes = False
+    if backend == "cpu" and not problem.is_filter and problem.op != "magnitude":
+        return _layer(problem, facts)
+    return _plan(problem, facts, backend, "separable" if passes else "direct", ())
+
+
+def _layer(problem: Problem, facts: Facts) -> Plan:
+    """The cpu backend's plan of a layer."""
+    refusal = cpu.refuses_layer(problem) or cpu.takes_winograd(problem, facts)
+    plain = _plan(problem, facts, "cpu", "direct", (refusal,) if refusal else ())
+    return plain if refusal else replace(plain, algorithm="winograd", bound=winograd_bound(problem), instead=plain)
+
+
+def _launched(problem: Problem, facts: Facts, backend: str) -> Plan | str:
+    """The plan with the first kernel that takes the problem."""
     refusals: list[str] = []
     for launcher in LAUNCHERS[backend]:
         launch = launcher(problem, facts)
         if isinstance(launch, LaunchPlan):
             kernel = launch.specialization.kernel
-            bound = error_bound(problem, "separable" in kernel, facts.residual)
-            return Plan(problem, backend, kernel, sums, (launch,), bound, tuple(refusals))
+            if facts.method != "separable" or "separable" in kernel:
+                plan = _plan(problem, facts, backend, kernel, tuple(refusals))
+                return replace(plan, launches=launch.all)
+            launch = f"{kernel} sums all taps at once; method='separable' asks for passes"
         refusals.append(launch)
     return "; ".join(dict.fromkeys(refusals))
+
+
+def _plan(problem: Problem, facts: Facts, backend: str, algorithm: str, refusals: tuple[str, ...]) -> Plan:
+    passes = "separable" in algorithm
+    bound = kernel_bound(problem, algorithm, facts.residual)
+    seconds = sum_seconds(problem, facts, backend, passes=passes)
+    sums = accumulator(problem, facts)
+    return Plan(problem, backend, algorithm, sums, (), bound, refusals, facts, seconds)
+
+
+def _text(seconds: float) -> str:
+    return f"{seconds * 1e3:.3g} ms"
+
+
+def plan_part(plan: Plan, part: Problem) -> Plan | None:
+    """The plan of a part of the plan's problem, with the same kernel: the same sums in the same order."""
+    if plan.instead is not None:
+        instead = plan_part(plan.instead, part)
+        found = _transforms(instead, replace(plan.facts, method="fft")) if instead else None
+        return found if isinstance(found, Plan) else None
+    for launcher in LAUNCHERS[plan.backend]:
+        launch = launcher(part, plan.facts) if launcher.__name__ == plan.algorithm else None
+        if isinstance(launch, LaunchPlan):
+            return replace(plan, problem=part, launches=launch.all)
+    return None
 
 
 def worth_a_gpu(problem: Problem) -> bool:
@@ -93,13 +142,3 @@ def worth_a_gpu(problem: Problem) -> bool:
     transferred = problem.images * problem.channels_in * math.prod(problem.extent) * problem.image_dtype.itemsize
     transferred += math.prod(problem.out_shape) * problem.out_dtype.itemsize
     return problem.multiply_adds / 1e9 > transferred / 10e9 + 0.2e-3
-
-
-def _conversion_error(problem: Problem) -> tuple[float, float]:
-    """(relative, absolute) error of writing the result in the output dtype."""
-    out = problem.out_dtype
-    if is_integer(out):
-        exact = is_integer(problem.compute_dtype)
-        return 0.0, 0.0 if exact else 0.5 if problem.rounding == "half_even" else 1.0
-    narrower = is_integer(problem.compute_dtype) or np.finfo(out).eps > np.finfo(problem.compute_dtype).eps
-    return (float(np.finfo(out).eps) if narrower else 0.0), 0.0
