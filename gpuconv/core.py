@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import Adopted, Operands, adopt, flip, insert_axis
+from gpuconv.calls import compute
 from gpuconv.dtypes import is_integer, resolve_dtypes
-from gpuconv.engine import Call, execute, factored
+from gpuconv.engine import Call, factored
 from gpuconv.errors import check_choice
 from gpuconv.options import Options, PerAxis, check_out, check_place, fill_value, pads, per_axis, spatial_axes
 from gpuconv.problem import SIZES, DType, Ints, Problem
@@ -27,6 +28,7 @@ def convolve(
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     precision: str = "standard",
+    method: str = "auto",
     compute_dtype: Any = None,
     out_dtype: Any = None,
     overflow: str = "saturate",
@@ -45,7 +47,7 @@ def convolve(
     ----------
     x : array_like, shape (..., H, W) for 2D weights
         Image, signal or stack: NumPy, CuPy, torch and Numba arrays, anything with DLPack or the CUDA array interface.
-        Boolean (counted as uint8), integer, float16/32/64 or complex64/128.
+        Boolean (counted as uint8), integer, float16/32/64, bfloat16 or complex64/128.
     weights : array_like
         Taps, one axis per spatial axis; cast to the compute dtype.
     size : {"same", "full", "valid"}
@@ -70,9 +72,14 @@ def convolve(
     precision : {"standard", "strict", "fast"}
         Algorithms allowed: within the elementwise bound of the direct sum (strict), a normwise error of 1e-5 in float32
         and 1e-13 in float64 (standard), reduced-precision hardware (fast).
+    method : {"auto", "direct", "separable", "fft"}
+        Algorithm: the sum over all taps, one pass over each axis, or products of spectra (overlap-save). "auto" takes
+        the one that is modelled fastest among those that `precision` allows; see `gpuconv.explain`. Named, a method is
+        taken or refused, but for "fft" where image or weights hold nan or infinity: there sums are taken directly.
     compute_dtype : dtype, optional
         Dtype of products and sums. Default: integers with integers exactly in int64 (uint64 if both are unsigned);
-        float32 for float16, float32 and integers up to 16 bits with float weights; float64 for wider; complex likewise.
+        float32 for float16, bfloat16, float32 and integers up to 16 bits with float weights; float64 for wider; complex
+        likewise.
     out_dtype : dtype, optional
         Dtype of the result. Default: x's if it is a float; else the compute dtype.
     overflow : {"saturate", "wrap", "raise"}
@@ -89,7 +96,8 @@ def convolve(
     array
         Of x's library, on x's device: x's shape with each spatial extent n replaced by `output_size(n, k, ...)`.
         Integers are exact; floats within gamma(n + 3) (``|w| * |x|``), gamma(m) = m u / (1 - m u), of the exact result,
-        for n taps and unit roundoff u of the compute dtype, plus the rounding to the output dtype.
+        for n taps and unit roundoff u of the compute dtype, plus the rounding to the output dtype. Under method="fft",
+        and where "auto" takes it: within 1e-5 (float32) or 1e-13 (float64) of the 2-norms of w and x, tile by tile.
 
     Raises
     ------
@@ -113,7 +121,7 @@ def convolve(
     >>> gpuconv.convolve([3, 2, 1, 0], [1, 0, -1], size="full")
     array([ 3,  2, -2, -2, -1,  0])
     """
-    return execute(filter_call(x, weights, _options(locals()), flipped=True))
+    return compute(convolution, locals())
 
 
 def correlate(
@@ -129,6 +137,7 @@ def correlate(
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     precision: str = "standard",
+    method: str = "auto",
     compute_dtype: Any = None,
     out_dtype: Any = None,
     overflow: str = "saturate",
@@ -144,7 +153,7 @@ def correlate(
     ----------
     x, weights : array_like
         As in `convolve`. Complex weights are conjugated, as everywhere in SciPy.
-    size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision : optional
+    size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision, method : optional
         As in `convolve`.
     compute_dtype, out_dtype, overflow, rounding, out, backend : optional
         As in `convolve`.
@@ -165,7 +174,7 @@ def correlate(
     >>> gpuconv.correlate([3, 2, 1, 0], [1, 0, -1], size="full")
     array([-3, -2,  2,  2,  1,  0])
     """
-    return execute(filter_call(x, conjugate(weights), _options(locals()), flipped=False))
+    return compute(correlation, locals())
 
 
 def sepconvolve(
@@ -181,6 +190,7 @@ def sepconvolve(
     stride: PerAxis = 1,
     dilation: PerAxis = 1,
     precision: str = "standard",
+    method: str = "auto",
     compute_dtype: Any = None,
     out_dtype: Any = None,
     overflow: str = "saturate",
@@ -198,7 +208,7 @@ def sepconvolve(
         As in `convolve`.
     weights : sequence of 1D array_like
         One per spatial axis, first axis first, on the host; any number of axes.
-    size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision : optional
+    size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision, method : optional
         As in `convolve`.
     compute_dtype, out_dtype, overflow, rounding, out, backend : optional
         As in `convolve`. The result is converted to its dtype once, after the last pass.
@@ -207,7 +217,7 @@ def sepconvolve(
     -------
     array
         As `convolve` returns it for the outer product of the weights: exact for integers, and for floats within the
-        same bound with the sum of the lengths in place of their product.
+        same bound with the sum of the lengths in place of their product, or that of transforms where they are taken.
 
     Raises
     ------
@@ -222,7 +232,7 @@ def sepconvolve(
            [ 2,  0, -2],
            [ 1,  2, -1]])
     """
-    return execute(separable_call(x, weights, _options(locals())))
+    return compute(separable_call, locals())
 
 
 def output_size(
@@ -283,8 +293,14 @@ def conjugate(weights: Any) -> Any:
     return np.conj(weights) if np.iscomplexobj(weights) else weights
 
 
-def _options(arguments: dict[str, Any]) -> Options:
-    return Options(**{name: value for name, value in arguments.items() if name not in ("x", "weights")})
+def convolution(x: Any, weights: Any, options: Options) -> Call:
+    """State a call of `convolve`."""
+    return filter_call(x, weights, options, flipped=True)
+
+
+def correlation(x: Any, weights: Any, options: Options) -> Call:
+    """State a call of `correlate`."""
+    return filter_call(x, conjugate(weights), options, flipped=False)
 
 
 def filter_call(x: Any, weights: Any, options: Options, *, flipped: bool) -> Call:
@@ -355,5 +371,5 @@ def _call(
     engine_axes = (*batch_axes, *axes)  # where each engine axis stands for the caller; the channel axis is dropped
     order = tuple(engine_axes.index(axis) + (engine_axes.index(axis) >= len(batch_axes)) for axis in range(x.view.ndim))
     out = None if options.out is None else check_out(options.out, x, tuple(problem.out_shape[i] for i in order), result)
-    operands = factored(problem, replace(operands, image=image), options.precision)
-    return Call(problem, x, operands, order, out, options.precision, options.backend)
+    operands = factored(problem, replace(operands, image=image), options.precision, options.method)
+    return Call(problem, x, operands, order, out, options.precision, options.backend, options.method)

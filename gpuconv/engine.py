@@ -9,8 +9,10 @@ import numpy as np
 from gpuconv import backends
 from gpuconv.arrays import Adopted, Operands, View, insert_axis
 from gpuconv.dtypes import is_integer
-from gpuconv.facts import Facts
+from gpuconv.facts import Facts, Layout
 from gpuconv.folding import fold, fold_out
+from gpuconv.layouts import layout_of
+from gpuconv.planner import Plan
 from gpuconv.problem import Ints, Problem
 from gpuconv.separability import separate
 
@@ -30,50 +32,103 @@ class Call:
     out: Adopted | None = None
     precision: str = "standard"
     backend: str | None = None
+    method: str = "auto"
+    example: bool = False  # x stands for images to come: of it only shape, strides, dtype and place are to be used
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A call, and how its result will be computed; nothing is yet."""
+
+    call: Call
+    plan: Plan
+    operands: Operands  # as the plan's problem states them
+    folded: bool
+
+    @property
+    def shape(self) -> Ints:
+        """Shape of the result, for the caller."""
+        return tuple(self.call.problem.out_shape[axis] for axis in self.call.out_order)
+
+    def in_engine_order(self, result: View) -> View:
+        """The result as the plan's problem states it."""
+        if self.folded:
+            return fold_out(self.plan.problem, result)
+        return _engine_order(result, self.call.out_order, len(self.plan.problem.out_shape))
+
+    def finish(self) -> Any:
+        """Compute, and return the result as `execute` does."""
+        x, out = self.call.x, self.call.out
+        target = x.empty(self.shape, self.plan.problem.out_dtype) if out is None else out
+        if 0 not in self.shape:
+            operands, result = self.operands, self.in_engine_order(target.view)
+            backends.load(self.plan.backend).run(self.plan, operands, result, x.stream)
+        return x.deliver(target) if out is None else target.original
 
 
 def execute(call: Call) -> Any:
     """Compute a call and return the result as an array of x's library (or its `out`)."""
-    shape = tuple(call.problem.out_shape[axis] for axis in call.out_order)
+    return prepare(call).finish()
+
+
+def prepare(call: Call) -> Prepared:
+    """Choose backend and plan."""
     given = None if call.out is None else call.out.view
     folded = fold(call.problem, call.operands, call.out_order, given)
     problem, operands = folded[:2] if folded else (call.problem, call.operands)
-    backend, plan = backends.select(problem, facts_of(call), call.backend)
-    target = call.x.empty(shape, problem.out_dtype) if call.out is None else call.out
-    out = (
-        fold_out(problem, target.view) if folded else _engine_order(target.view, call.out_order, len(problem.out_shape))
-    )
-    if 0 not in shape:
-        backend.run(plan, operands, out, call.x.stream)
-    return call.x.deliver(target) if call.out is None else target.original
+    _, plan = backends.select(problem, facts_of(call), call.backend, hesitate=not call.example)
+    return Prepared(call, plan, operands, folded is not None)
 
 
-def factored(problem: Problem, operands: Operands, precision: str) -> Operands:
+def factored(problem: Problem, operands: Operands, precision: str, method: str = "auto") -> Operands:
     """The operands, with the factors of host weights that two passes compute faster, if there are any."""
-    if operands.factors or not isinstance(operands.weights, np.ndarray):
+    if operands.factors or not isinstance(operands.weights, np.ndarray) or method in ("direct", "fft"):
         return operands
-    found = separate(problem, operands.weights, precision)
+    found = separate(problem, operands.weights, precision, named=method == "separable")
     if found is None:
         return operands
     return replace(operands, factors=(found.column, found.row), residual=found.residual)
 
 
 def facts_of(call: Call) -> Facts:
-    """What planning may know of the arrays; arrays on a device are not read."""
+    """What planning may know of the arrays; on a device only an image of 64-bit integers is read, for its largest."""
     image, weights, factors = call.operands.image, call.operands.weights, call.operands.factors
     arrays = factors or ((weights,) if isinstance(weights, np.ndarray) and weights.size > 0 else ())
     bias = call.operands.bias
     return Facts(
         image_place="host" if isinstance(image, np.ndarray) else "device",
+        image_layout=layout_of(image, call.problem.rank),
+        out_layout=_out_layout(call),
         weights_place="host" if factors or isinstance(weights, np.ndarray) else "device",
         weights_sum=math.prod(map(_largest_sum, arrays)) if arrays and is_integer(call.problem.compute_dtype) else None,
-        image_max=_largest_integer(image) if image.dtype.itemsize == 8 else None,
+        image_max=_largest_of_image(call) if image.dtype.itemsize == 8 and not call.example else None,
         bias_max=None if bias is None else _largest_integer(bias),
         separable=bool(factors),
         residual=call.operands.residual,
         zero_taps=not (arrays and call.problem.skip_zero_taps) or not all(map(np.all, arrays)),
         precision=call.precision,
+        method=call.method,
     )
+
+
+def _out_layout(call: Call) -> Layout:
+    """How the caller's `out` lies in memory; a new result has its channels first."""
+    if call.out is None or call.problem.op != "forward":
+        return "channels_first"
+    out = _engine_order(call.out.view, call.out_order, len(call.problem.out_shape))
+    return layout_of(out, call.problem.rank)
+
+
+def _largest_of_image(call: Call) -> int | None:
+    """Largest magnitude in an image of integers; on a device CuPy looks for it, where integers are summed up."""
+    image = call.operands.image
+    if isinstance(image, np.ndarray) or not (is_integer(image.dtype) and is_integer(call.problem.compute_dtype)):
+        return _largest_integer(image)
+    if backends.reason_unavailable("cupy"):
+        return None
+    from gpuconv.backends.cupy_arrays import largest_integer
+
+    return largest_integer(image, call.x.stream)
 
 
 def _largest_integer(view: View) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from gpuconv.arrays import Adopted, adopt
 from gpuconv.dtypes import check_dtype, is_integer
 from gpuconv.errors import check_choice
-from gpuconv.problem import BOUNDARIES, OVERFLOWS, PRECISIONS, ROUNDINGS, SIZES, DType, Ints, same_pad
+from gpuconv.problem import BOUNDARIES, METHODS, OVERFLOWS, PRECISIONS, ROUNDINGS, SIZES, DType, Ints, same_pad
 
 PerAxis = int | Sequence[int]
 
@@ -28,6 +28,7 @@ class Options:
     stride: PerAxis = 1
     dilation: PerAxis = 1
     precision: str = "standard"
+    method: str = "auto"
     compute_dtype: Any = None
     out_dtype: Any = None
     overflow: str = "saturate"
@@ -41,6 +42,7 @@ class Options:
         check_choice("size", self.size, SIZES)
         check_boundary(self.boundary)
         check_choice("precision", self.precision, PRECISIONS)
+        check_choice("method", self.method, METHODS)
         check_choice("overflow", self.overflow, OVERFLOWS)
         check_choice("rounding", self.rounding, ROUNDINGS)
         if self.axes is not None and self.channel_axis is not None:

@@ -7,11 +7,11 @@ two return None or the sentence why it cannot. A new backend is one module here 
 import functools
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from gpuconv.arrays import Operands, View
 from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError, check_choice
@@ -22,6 +22,7 @@ from gpuconv.problem import Problem
 PREFERENCE = ("cupy", "numba_cuda", "cpu", "numpy")
 NAMES = PREFERENCE
 GPU = ("cupy", "numba_cuda")
+NOTICED = 1e-3  # seconds below which the CPU's backends are not compared
 
 _chosen: ContextVar[str | None] = ContextVar("gpuconv_backend", default=None)
 _last: ContextVar[str | None] = ContextVar("gpuconv_last_backend", default=None)
@@ -42,6 +43,17 @@ class Backend(Protocol):
 
     def run(self, plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:
         """Compute a plan into `out`."""
+
+
+class Ready(Protocol):
+    """A plan that lacks nothing but image and output, C-contiguous or as strided as those it was made for."""
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Memory that a run takes besides both."""
+
+    def run(self, image: Any, out: Any) -> None:
+        """Compute; the two must not overlap."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +146,8 @@ def requested(argument: str | None) -> str:
     return chosen or check_choice("GPUCONV_BACKEND", os.environ.get("GPUCONV_BACKEND") or "auto", ("auto", *NAMES))
 
 
-def select(problem: Problem, facts: Facts, argument: str | None) -> tuple[Backend, Plan]:
-    """Return the backend that computes a problem, and its plan.
+def select(problem: Problem, facts: Facts, argument: str | None, hesitate: bool = True) -> tuple[Backend, Plan]:
+    """Return the backend that computes a problem, and its plan; `hesitate`: "auto" may put off a compilation.
 
     Raises
     ------
@@ -155,29 +167,74 @@ def select(problem: Problem, facts: Facts, argument: str | None) -> tuple[Backen
         return _taken(name, plan)
     refusals = []
     for candidate in PREFERENCE:
-        plan = _plan_of_auto(candidate, problem, facts)
+        plan = _plan_of_auto(candidate, problem, facts, hesitate)
         if isinstance(plan, Plan):
             return _taken(candidate, plan)
         refusals.append(f"{candidate}: {plan}")
     raise UnsupportedProblemError("no backend can compute this: " + "; ".join(refusals))
 
 
-def _plan_of_auto(name: str, problem: Problem, facts: Facts) -> Plan | str:
+def considered(problem: Problem, facts: Facts, argument: str | None) -> Iterator[tuple[str, Plan | str]]:
+    """Return each backend that is asked for, with its plan or why it has none; errors are those of `select`."""
+    before = _last.set(None)
+    select(problem, facts, argument, hesitate=False)
+    _last.reset(before)  # nothing is computed
+    name = requested(argument)
+    for candidate in PREFERENCE if name == "auto" else (name,):
+        auto = name == "auto"
+        yield candidate, _plan_of_auto(candidate, problem, facts, False) if auto else _plan(name, problem, facts)
+
+
+def _plan_of_auto(name: str, problem: Problem, facts: Facts, hesitate: bool) -> Plan | str:
     if facts.image_place == "host" and name in GPU and not worth_a_gpu(problem):
         return "the transfer to a GPU would cost more than it saves"
     plan = reason_unavailable(name) or _plan(name, problem, facts)
     if name == "cpu" and isinstance(plan, Plan):
-        return load(name).hesitation(problem, facts) or plan  # type: ignore[attr-defined]
+        return _numpy_is_sooner(plan, facts) or (hesitate and load(name).hesitation(problem, facts)) or plan  # type: ignore[attr-defined]
     return plan
+
+
+def _numpy_is_sooner(plan: Plan, facts: Facts) -> str | None:
+    """Why NumPy takes what the cpu backend could: it has transforms where that one has none."""
+    if plan.tiles is not None or plan.seconds < NOTICED:
+        return None
+    other = _plan("numpy", plan.problem, facts)
+    if isinstance(other, str) or other.tiles is None or other.seconds >= plan.seconds:
+        return None
+    return f"NumPy's transforms take {other.seconds * 1e3:.3g} ms, the sums {plan.seconds * 1e3:.3g} ms, as modelled"
 
 
 def _plan(name: str, problem: Problem, facts: Facts) -> Plan | str:
     module = load(name)
-    limits: DeviceLimits | None = module.limits() if name in GPU else None  # type: ignore[attr-defined]
-    known = replace(facts, device=limits) if limits else facts
+    if name in GPU:
+        limits: DeviceLimits = module.limits()  # type: ignore[attr-defined]
+        known = replace(facts, device=limits)
+    else:
+        from gpuconv import calibration
+
+        rates = calibration.known(name)
+        known = replace(facts, rates=rates) if rates else facts
     return module.unsupported(problem, known) or make_plan(problem, known, name)
 
 
-def _taken(name: str, plan: Plan) -> tuple[Backend, Plan]:
+def ready(plan: Plan, operands: Operands, out: View) -> Ready | None:
+    """Make a plan ready for many images and outputs of the shapes and strides of these; None if its backend cannot."""
+    prepare: Callable[[Plan, Operands, View], Ready | None] | None = getattr(load(plan.backend), "prepare", None)
+    return prepare(plan, operands, out) if prepare else None
+
+
+def current_device(name: str) -> int:
+    """Return the number of the device that a GPU backend works on; 0 where it is not available."""
+    if reason_unavailable(name):
+        return 0
+    return load(name).current_device()  # type: ignore[attr-defined,no-any-return]
+
+
+def used(name: str) -> None:
+    """Note which backend computes this call."""
     _last.set(name)
+
+
+def _taken(name: str, plan: Plan) -> tuple[Backend, Plan]:
+    used(name)
     return load(name), plan
