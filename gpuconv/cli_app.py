@@ -1,4 +1,4 @@
-"""The commands of `gpuconv`: demo, filter, info, verify."""
+"""The commands of `gpuconv`: demo, filter, info, tune, verify, warmup."""
 
 import json
 import platform
@@ -137,8 +137,52 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for prog
 
 
 @app.command()
+def explain(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="Shape of the image, as 480x640, batch axes first.")],
+    taps: Annotated[str, typer.Argument(metavar="TAPS", help="Shape of the weights, as 5x5.")],
+    dtype: Annotated[str, typer.Option(metavar="NAME", help="Of the image.")] = "float32",
+    separable: Annotated[bool, typer.Option("--separable", help="Weights with a factor for each axis.")] = False,
+    boundary: Annotated[str, typer.Option(metavar="NAME", help=BOUNDARY_HELP)] = "zero",
+    method: Annotated[str, typer.Option(metavar="NAME", help="auto, direct, separable or fft.")] = "auto",
+    precision: Annotated[str, typer.Option(metavar="NAME", help="strict, standard or fast.")] = "standard",
+    backend: BackendOption = None,
+) -> None:
+    """Say how a convolution would be computed here, how long that takes as modelled, and why nothing else is taken."""
+    from gpuconv.cli_explain import show
+
+    options = {"dtype": dtype, "boundary": boundary, "method": method, "precision": precision, "backend": backend}
+    show(image, taps, separable=separable, **options)
+
+
+@app.command()
 def verify(backend: BackendOption = None) -> None:
     """Run the kernels of every backend here, or of one, against exact results; exit code 1 if any differs."""
     from gpuconv.cli_verify import verify_backends
 
     raise typer.Exit(0 if verify_backends(backend) else 1)
+
+
+@app.command()
+def warmup(
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="NAME", help="cupy or cpu; both if left out.")
+    ] = None,
+) -> None:
+    """Compile the kernels that most calls take, so that none of them waits for a compiler."""
+    from gpuconv.cli_warmup import warm
+
+    warm(backend)
+
+
+@app.command()
+def tune(
+    seconds: Annotated[float, typer.Option(metavar="S", min=0, help="About how long it may take.")] = 300,
+    size: Annotated[
+        list[int] | None, typer.Option(metavar="N", min=1, help="N x N images; repeat for several.")
+    ] = None,
+    dtype: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Of the images; repeat for several.")] = None,
+) -> None:
+    """Measure on this GPU which way to launch each kernel is the fastest, and keep it for all later calls."""
+    from gpuconv.cli_tune import tune as measure
+
+    measure(seconds, size or [], dtype or [])

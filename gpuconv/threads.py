@@ -24,12 +24,12 @@ def set_num_threads(number: int) -> None:
 
     Examples
     --------
-    >>> import gpuconv.threads
-    >>> before = gpuconv.threads.get_num_threads()
-    >>> gpuconv.threads.set_num_threads(1)
-    >>> gpuconv.threads.get_num_threads()
+    >>> import gpuconv
+    >>> before = gpuconv.get_num_threads()
+    >>> gpuconv.set_num_threads(1)
+    >>> gpuconv.get_num_threads()
     1
-    >>> gpuconv.threads.set_num_threads(before)
+    >>> gpuconv.set_num_threads(before)
     """
     number = operator.index(number)
     if number < 1:

@@ -1,0 +1,19 @@
+"""What `gpuconv tune` shows: a bar for the cases, and what was found."""
+
+from rich.console import Console
+from rich.text import Text
+
+from gpuconv import tuned_file, tuning
+from gpuconv.cli_warmup import bars
+
+
+def tune(seconds: float, sizes: list[int], dtypes: list[str]) -> None:
+    """Measure the cases of some sizes and dtypes, and list the fastest candidates."""
+    wanted = list(tuning.cases(sizes or tuning.SIZES, dtypes or tuning.DTYPES))
+    with bars() as progress:
+        task = progress.add_task("", total=len(wanted))
+        found = tuning.tune(wanted, seconds, lambda done, text: progress.update(task, completed=done, description=text))
+    console = Console()
+    for name, choice in found.items():
+        console.print(Text(f"{name}: {choice}"))
+    console.print(Text(f"{len(found)} choices measured; they are kept in {tuned_file.path()}"))
