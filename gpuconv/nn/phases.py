@@ -37,3 +37,20 @@ def phases(extent: int, outputs: int, filter_: int, stride: int, before: int, di
         pad = reach - (start + before - first * dilation) // stride
         result.append(Phase(start, count, tuple(reversed(taps)), pad, count + reach - extent - pad, step))
     return result
+
+
+def resampling_phases(extent: int, outputs: int, filter_: int, up: int, down: int, shift: int) -> list[Phase]:
+    """Cut y[i] = sum over r of w[r] x[(i * down - r) / up], where up divides, likewise; the stride is down / gcd.
+
+    `shift` samples stand before the first of the signal's `extent`, for what it was extended by.
+    """
+    common = math.gcd(up, down)
+    result = []
+    for start in range(min(up // common, outputs)):
+        count = (outputs - start - 1) // (up // common) + 1
+        first, tap = divmod(start * down, up)
+        taps = range(tap, filter_, up)
+        span = (count - 1) * (down // common) + max(1, len(taps))
+        before = len(taps) - 1 - first - shift if taps else span  # without taps, all lies before the signal
+        result.append(Phase(start, count, tuple(reversed(taps)), before, span - extent - before, 1))
+    return result

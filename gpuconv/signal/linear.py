@@ -1,28 +1,10 @@
-"""Convolution as scipy.signal spells it: its names, defaults, dtypes, centring and errors, for arrays of every library.
-
-Every call of SciPy 1.17 works here with the same arguments and returns the same shape and dtype; integers are equal bit
-for bit, wrapping as SciPy's do, and floats within the rounding error of the sum. Results are arrays of in1's library,
-or of in2's if only that one is on a device. What differs:
-
-- Every `method` is the direct sum. SciPy's "fft" rounds: integers lose digits there, and booleans come out as noise.
-- A 64-bit integer result that overflows raises OverflowError; SciPy wraps silently. Here, too, arrays on a device
-  wrap, and all narrower integers.
-- float16 is computed at any rank and size unless method="direct"; SciPy refuses it below a size.
-- longdouble, Python objects and what is no number raise TypeError; SciPy computes the first two in places. So do masked
-  arrays, whose mask SciPy ignores, and booleans in a Numba device array.
-- Empty inputs always raise ValueError; SciPy returns zeros or nothing in places.
-- `fillvalue` must be a number that the result's dtype can hold (fractions are cut off for integers); SciPy reads
-  strings too. Unknown names raise ValueError, also where SciPy raises TypeError.
-- No warnings: SciPy warns of nan in an FFT and of a complex `fillvalue`.
-"""
+"""Convolution and correlation, in one dimension, two, or any number."""
 
 from typing import Any
 
-from gpuconv import signal_rules as rules
 from gpuconv.arrays import adopt
 from gpuconv.faces import backwards, conjugated
-
-__all__ = ["convolve", "convolve2d", "correlate", "correlate2d"]
+from gpuconv.signal import rules
 
 
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
@@ -38,14 +20,16 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
         Everything; what needs no zeros around (one input must then be at least as large as the other along every axis);
         or the centre of "full", as large as in1.
     method : {"auto", "direct", "fft"}
-        Checked as SciPy does; the direct sum is what is computed.
+        The direct sum, or what is modelled fastest ("auto", and "fft" where the result is a float: an FFT for long
+        inputs without nan and infinities).
 
     Returns
     -------
     array
         Of in1's library, with the dtype that NumPy promotes the two to. Integers are exact up to wrapping, booleans
         logical; floats within gamma(n + 3) (``|h| * |x|``), gamma(m) = m u / (1 - m u), for n samples in the smaller
-        input (in2 under "same") and unit roundoff u (of float32 for float16, which is rounded once at the end).
+        input (in2 under "same") and unit roundoff u (of float32 for float16, which is rounded once at the end). By
+        an FFT: within 1e-5 (float32) or 1e-13 (float64) of the 2-norms of both, block by block.
 
     Raises
     ------
