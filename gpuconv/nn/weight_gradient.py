@@ -5,7 +5,7 @@ from typing import Any
 from gpuconv.arrays import Operands, adopt
 from gpuconv.dtypes import default_compute_dtype
 from gpuconv.engine import Call, execute
-from gpuconv.nn.rules import PerAxis, Sizes, check_dtypes, gradient_geometry
+from gpuconv.nn.rules import PADDING_MODES, PerAxis, Sizes, check_dtypes, gradient_geometry
 from gpuconv.problem import Problem
 
 
@@ -149,6 +149,7 @@ def weight_gradient(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    padding_mode: str = "zeros",
 ) -> Any:
     """Compute the gradient of a layer of any rank with respect to its weights."""
     x, grad = adopt("input", input_), adopt("grad_output", grad_output)
@@ -162,7 +163,7 @@ def weight_gradient(
     problem = Problem(
         *(shape[: -rank - 1], shape[-rank - 1], filters[0], groups, shape[-rank:], filters[-rank:]),
         *(before, after, strides, dilations),
-        boundary="constant",
+        boundary=PADDING_MODES[padding_mode] if any(before + after) else "constant",
         fill=0,
         image_dtype=x.view.dtype,
         weights_dtype=grad.view.dtype,
