@@ -8,12 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import plots, report
+from . import layers, plots, report
 from .cells import SIZES, TAPS, Cell, cells, contenders, set_threads
 from .timing import interleaved
 from .verify import verified
 
-WORKS = ("direct", "separable", "signal", "rows")
+WORKS = ("direct", "separable", "signal", "rows", *layers.WORKS)
 
 
 def main() -> int:
@@ -33,6 +33,10 @@ def main() -> int:
             results[report.key(row)] = row
             print(report.line(row), flush=True)
         report.write(results, arguments.folder)
+    works = () if arguments.report else tuple(arguments.work)
+    for row in layers.measure(works, tuple(arguments.threads), arguments.seconds):
+        results[report.key(row)] = row
+        print(report.line(row), flush=True)
     report.write(results, arguments.folder)
     plots.draw(results, arguments.folder)
     return 0

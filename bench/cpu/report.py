@@ -17,6 +17,10 @@ TITLES = {
     "signal": "One signal of 1,000,000 samples, K taps",
     "rows": "1000 signals of 1000 samples, K taps",
 }
+LAYER_TITLES = {
+    "layers": "Layers in float32, channels first or last in memory",
+    "gradients": "Gradients of these layers with respect to their weights",
+}
 PACKAGES = ("numpy", "llvmlite", "scipy", "opencv-python-headless", "torch")
 LEGEND = """Each figure is the time of the fastest peer divided by gpuconv's, so 2.0 is twice as fast; under it stand
 that peer and gpuconv's median time. Everyone is called as a user would call it, with no output to write to. The median
@@ -85,7 +89,23 @@ def markdown(results: dict[Key, Row]) -> str:
             plural = "thread" if threads == 1 else "threads"
             lines += ["", f"## {title}, {threads} {plural}"]
             lines += _table(results, work, threads)
+    for work, title in LAYER_TITLES.items():
+        lines += _layers(results, work, title)
     return "\n".join(lines) + "\n"
+
+
+def _layers(results: dict[Key, Row], work: str, title: str) -> list[str]:
+    """Layers in float32: a row for each layer and layout, a column for each batch and number of threads."""
+    found = {k: row for k, row in results.items() if k[0].startswith(f"{work}: ")}
+    columns = sorted({(k[2], k[4]) for k in found})
+    if not found:
+        return []
+    heads = [f"batch {batch}, {threads} thread{'s' * (threads > 1)}" for batch, threads in columns]
+    lines = ["", f"## {title}", "", "| | " + " | ".join(heads) + " |", "|" + " --- |" * (len(columns) + 1)]
+    for name, dtype, taps in dict.fromkeys((k[0], k[1], k[3]) for k in found):
+        cells = [_cell(found.get((name, dtype, batch, taps, threads))) for batch, threads in columns]
+        lines.append(f"| {name.removeprefix(f'{work}: ')} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def _table(results: dict[Key, Row], work: str, threads: int) -> list[str]:

@@ -20,6 +20,7 @@ from gpuconv import backends
 from gpuconv.arrays import Operands
 from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import Call, execute, facts_of
+from gpuconv.errors import UnsupportedProblemError
 from gpuconv.options import Options
 
 EXTENTS = (1, 2, 3, 4, 5, 7, 15, 16, 17, 23, 24, 25, 31, 33, 63, 64, 65, 97, 130, 257)
@@ -101,6 +102,7 @@ def random_options(rng: np.random.Generator, x: np.ndarray, rank: int) -> Option
         )
         options["overflow"], options["rounding"] = "saturate", str(rng.choice(("half_even", "trunc", "floor")))
     options["skip_zero_taps"] = rng.random() < 0.2
+    options["method"] = str(rng.choice(("auto", "auto", "auto", "direct", "fft")))
     return Options(**options)
 
 
@@ -109,13 +111,14 @@ def check(seed: int) -> str | None:
     try:
         call = random_call(np.random.default_rng(seed))
         _, plan = backends.select(call.problem, facts_of(call), "cpu")
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, UnsupportedProblemError):
         return None  # no such call
     _, reference = backends.select(call.problem, facts_of(call), "numpy")
     got, expected = (np.asarray(execute(replace(call, backend=name))) for name in ("cpu", "numpy"))
     magnitude = np.asarray(execute(_magnitudes(call)))
     with np.errstate(all="ignore"):
-        limit = plan.bound.at(magnitude, expected) + reference.bound.at(magnitude, expected)
+        norm = _norm(call)
+        limit = plan.bound.at(magnitude, expected, norm) + reference.bound.at(magnitude, expected, norm)
         limit = (
             np.ceil(limit) if call.problem.out_dtype.kind in "iu" and call.problem.compute_dtype.kind == "f" else limit
         )
@@ -138,7 +141,14 @@ def _magnitudes(call: Call) -> Call:
     f8 = np.dtype("f8")
     changed = replace(problem, image_dtype=f8, weights_dtype=f8, compute_dtype=f8, out_dtype=f8, fill=fill)
     operands = Operands(image, weights)
-    return Call(changed, replace(call.x, view=image), operands, call.out_order, backend="numpy")
+    return Call(changed, replace(call.x, view=image), operands, call.out_order, backend="numpy", method="direct")
+
+
+def _norm(call: Call) -> float:
+    """||weights||_2 * max|image| of the finite samples, fill included."""
+    wide = call.operands.image.astype(np.result_type(call.operands.image, "f8"))
+    samples = np.abs(np.append(wide, call.problem.fill))
+    return float(np.max(samples, initial=0, where=np.isfinite(samples)) * np.linalg.norm(call.operands.full_weights()))
 
 
 def main() -> int:

@@ -23,12 +23,15 @@ def verified(cell: Cell, x: np.ndarray, w: np.ndarray, runs: Runs) -> tuple[Runs
         If gpuconv misses its bound.
     """
     exact, magnitude = (_reference(cell, a, b) for a, b in ((x, w), (np.abs(x), np.abs(w))))
+    norm = float(np.linalg.norm(w) ** (2 if cell.work == "separable" else 1) * np.abs(x).max())
     largest = 0.0
     kept = {}
     for name, run in runs.items():
         error = np.abs(np.asarray(run(), "f8") - exact)
         if name.startswith("gpuconv"):
-            limit = _bound(cell, x, w, name.split()[1]).at(magnitude, exact) + 1e-12 * magnitude  # of the reference
+            limit = (
+                _bound(cell, x, w, name.split()[1]).at(magnitude, exact, norm) + 1e-12 * magnitude
+            )  # of the reference
             largest = max(largest, float((error / limit).max()))
             assert largest <= 1, f"{cell}: {name} has {largest} times the error of its bound"
         if name.startswith("gpuconv") or error.max() <= NEAR * np.abs(exact).max() + (

@@ -1,190 +1,107 @@
-"""What an output costs in executed machine code, this package's kernels beside the one that CuPy generates.
+"""What an output costs in executed machine code, this package's kernels beside those of CuPy and cuCIM.
 
-`python -m bench.static.dynamic` writes dynamic.md beside this file. Every figure is of one inner block of a large image
-of float32; the times are modelled: nothing but the largest of issue, shared memory and ideal traffic counts.
+`python -m bench.static.dynamic` writes dynamic.md and dynamic.json beside this file. Every figure is of float32 and of
+blocks from the middle of a large image (or of eight blocks of a layer); the fractions of a device's peak are modelled:
+nothing but the largest of issue, shared memory and ideal traffic counts.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
-from dataclasses import dataclass, replace
-from itertools import product
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-sys.path.append(str(Path(__file__).parents[2] / "tests"))
-from standin import ARCHITECTURES, compile_all, sassrun
-
-TAPS = (3, 5, 7, 9, 11, 15, 21, 31)
-OPTIONS = ("-std=c++17",)
-LARGE = 9216  # extent of the image that the plan is made for: whole tiles of every kind
-BYTES = 8  # of an output: one value read, one written
-
-
-@dataclass(frozen=True)
-class Device:
-    """Peak rates; an instruction a lane is what one multiply-add takes."""
-
-    name: str
-    arch: str
-    instructions: float  # a second
-    bandwidth: float  # bytes a second
-
-
-DEVICES = (Device("H100 SXM", "sm_90", 66.9e12 / 2, 3.35e12), Device("RTX 4090", "sm_89", 82.6e12 / 2, 1.008e12))
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Executed by the block(s) that were run, for each output."""
-
-    kernel: str
-    taps: int
-    arch: str
-    instructions: float  # of a lane
-    multiply_adds: float
-    wavefronts: float  # of shared memory, times 32
-    bank_conflicts: int
-    coalescing: float
-    registers: int
-    spilled_bytes: int
-
-    @property
-    def share(self) -> float:
-        """Multiply-adds among the instructions: the bound on the fraction of the FP32 peak."""
-        return self.multiply_adds / self.instructions
-
-    def modelled(self, device: Device) -> tuple[float, float]:
-        """Fractions of a device's FP32 peak and bandwidth; the slowest of issue, shared memory and memory decides."""
-        busy = (
-            max(self.instructions, 4 * self.wavefronts) / device.instructions
-        )  # four schedulers, one wavefront a clock
-        time = max(busy, BYTES / device.bandwidth)
-        return self.taps**2 / device.instructions / time, BYTES / device.bandwidth / time
-
-
-def own_cost(taps: int, arch: str) -> Cost:
-    """The kernel that the planner takes for a large image and a square filter: the middle one of nine tiles."""
-    from gpuconv.sources import source
-
-    plan, (down, across) = own_launch(taps)
-    image, out = np.ones((3 * down, 3 * across), np.float32), np.empty((3 * down, 3 * across), np.float32)
-    filter_, weights = np.ones((taps, taps), np.float32), next(a for a in plan.arguments if a.kind == "weights")
-    values: dict[str, Any] = {a.name: a.value for a in plan.arguments}
-    values |= {"height": 3 * down, "out_h": 3 * down, "width": 3 * across, "out_w": 3 * across, "tiles_h": 3}
-    capacity = dict(plan.specialization.constants).get("CAPACITY", taps * taps)
-    given = np.resize(filter_, capacity).tobytes() if weights.by_value else filter_
-    scalars = [np.float32(0) if a.name == "fill" else np.int32(values[a.name]) for a in plan.arguments[3:]]
-    cubin = compile_all(source(plan.specialization), [arch], OPTIONS)[arch]
-    stats = sassrun().run(
-        cubin, plan.specialization.kernel, (3, 3), plan.block, [image, given, out, *scalars], arch=arch, blocks=(4, 5)
-    )
-    return _cost(plan.specialization.kernel, taps, arch, stats, down * across)
-
-
-def own_launch(taps: int) -> tuple[Any, tuple[int, int]]:
-    """Launch for a large image, and the outputs of a tile."""
-    from gpuconv.core import filter_call
-    from gpuconv.facts import Facts
-    from gpuconv.launches.cuda_direct import SMALL_SIZES, conv2d_large, conv2d_small
-    from gpuconv.options import Options
-
-    small = np.zeros((16, 16), np.float32), np.ones((taps, taps), np.float32)
-    problem = replace(filter_call(*small, Options(), flipped=False).problem, extent=(LARGE, LARGE))
-    plan = (conv2d_small if taps in SMALL_SIZES else conv2d_large)(problem, Facts(weights_sum=1, zero_taps=False))
-    tiles_w, tiles_h = plan.grid[0], next(a.value for a in plan.arguments if a.name == "tiles_h")
-    return plan, (-(-LARGE // int(tiles_h)), -(-LARGE // tiles_w))
-
-
-def cupy_cost(taps: int, arch: str) -> Cost:
-    """The kernel behind cupyx.scipy.ndimage.correlate, compiled with CuPy's headers; four blocks inside an image."""
-    name, text, options = cupy_kernel(taps)
-    height, width, size = max(48, 2 * taps), 256, np.int32(taps)
-    image, out = np.ones((height, width), np.float32), np.empty((height, width), np.float32)
-    arguments = [image, np.ones((taps, taps), np.float32), out, np.int32(height), np.int32(width), size]
-    cubin = compile_all(text, [arch], options)[arch]
-    first = height // 2 * width // 128
-    stats = sassrun().run(cubin, "correlate", image.size // 128, 128, arguments, arch=arch, blocks=(first, first + 4))
-    return _cost(name, taps, arch, stats, 4 * 128)
-
-
-def cupy_kernel(taps: int) -> tuple[str, str, tuple[str, ...]]:
-    """(name, text, options): what the installed CuPy generates, behind an entry that takes plain pointers."""
-    import cupy
-    from cupy._core import _carray, _kernel
-    from cupyx.scipy.ndimage import _filters_core
-
-    offsets, body = (taps // 2,) * 2, ("W sum = (W)0;", "sum += cast<W>({value}) * wval;", "y = cast<Y>(sum);")
-    kernel = _filters_core._generate_nd_kernel(
-        "correlate", *body, "mirror", (taps, taps), "int", offsets, 0.0, ctype="W"
-    )
-    single = np.dtype(np.float32)
-    types = kernel._decide_params_type((single, single), (single,))[2]
-    infos = [_kernel._ArgInfo(1, cupy.ndarray, np.float32, 2, True, True)] * 3
-    infos.append(_kernel._ArgInfo(2, _carray.Indexer, None, 2, True, True))
-    generated = _kernel._get_elementwise_kernel_code(
-        tuple(infos), types, kernel.params, kernel.operation, kernel.name, kernel.preamble
-    )
-    text = generated.replace('extern "C" __global__ void', "__device__ __forceinline__ void")
-    include = os.path.join(os.path.dirname(cupy.__file__), "_core", "include")
-    folders = [include, os.path.join(include, "cupy", "_cccl", "libcudacxx"), *sassrun().include_dirs()]
-    entry = ENTRY.replace("KERNEL", kernel.name)
-    return kernel.name, f"#include <cupy/carray.cuh>\n{text}\n{entry}", (*OPTIONS, *(f"-I{path}" for path in folders))
-
-
-ENTRY = """
-extern "C" __global__ void correlate(float* x, float* w, float* y, int height, int width, int size) {
-    const ptrdiff_t image[] = {height, width}, taps[] = {size, size};
-    KERNEL(CArray<float, 2, 1, 1>(x, image), CArray<float, 2, 1, 1>(w, taps), CArray<float, 2, 1, 1>(y, image),
-           CIndexer<2, 1>(image));
-}"""
-
-
-def _cost(kernel: str, taps: int, arch: str, stats: Any, outputs: int) -> Cost:
-    wavefronts = sum(totals["wavefronts"] for totals in stats.shared.values())
-    counted = (stats.warp_instructions, stats.ffma_share * stats.warp_instructions, wavefronts)
-    each = [32 * count / outputs for count in counted]
-    static = stats.static
-    return Cost(
-        kernel, taps, arch, *each, stats.bank_conflicts, stats.coalescing, static["registers"], static["local_bytes"]
-    )
-
-
-def markdown(costs: list[Cost]) -> str:
-    """One table of executed counts, one of modelled fractions."""
-    lines = ["# What an output costs", "", f"{__doc__.splitlines()[-2]} {__doc__.splitlines()[-1]}", ""]
-    lines += ["| K | arch | kernel | instructions | FFMA share | conflicts | coalescing | registers | spilled |"]
-    lines += ["|" + " --- |" * 9]
-    for c in costs:
-        row = (c.taps, c.arch, c.kernel, f"{c.instructions:.1f}", f"{c.share:.3f}", c.bank_conflicts)
-        lines.append("| " + " | ".join(map(str, (*row, f"{c.coalescing:.2f}", c.registers, c.spilled_bytes))) + " |")
-    lines += ["", "| K | device | kernel | % of FP32 peak | % of bandwidth |", "|" + " --- |" * 5]
-    for c in costs:
-        for device in DEVICES:
-            if c.arch == device.arch:
-                peak, bandwidth = c.modelled(device)
-                lines.append(f"| {c.taps} | {device.name} | {c.kernel} | {100 * peak:.0f} | {100 * bandwidth:.0f} |")
-    return "\n".join(lines) + "\n"
+HERE = Path(__file__).parent
+TESTS = HERE.parents[1] / "tests"
+ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
+PEERS = {"direct": "cupy", "separable": "cucim"}
+COLUMNS = "case|arch|kernel|instructions|FFMA share|conflicts|coalescing|registers|spilled|% FP32|% DRAM"
 
 
 def main() -> None:
+    """Execute every case for every architecture, each architecture and side in a process of its own."""
     parser = argparse.ArgumentParser(prog="python -m bench.static.dynamic", description=__doc__.splitlines()[0])
-    parser.add_argument("--taps", type=int, nargs="+", default=TAPS)
-    parser.add_argument("--arch", nargs="+", default=ARCHITECTURES)
+    parser.add_argument("--arch", nargs="+", default=ARCHITECTURES, choices=ARCHITECTURES)
+    parser.add_argument("--family", nargs="+", help="direct, separable, ...; all by default")
+    parser.add_argument("--folder", type=Path, default=HERE)
+    parser.add_argument("--side", choices=("own", "peers"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    costs, left_out = [], []
-    for taps, arch, cost in product(arguments.taps, arguments.arch, (own_cost, cupy_cost)):
+    if arguments.side:
+        print(json.dumps(run(arguments.side, arguments.arch[0], arguments.family)))
+        return
+    jobs = [(side, arch, arguments.family) for arch in arguments.arch for side in ("own", "peers")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = [row for found in pool.map(lambda job: in_a_process(*job), jobs) for row in found]
+    (arguments.folder / "dynamic.json").write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
+    (arguments.folder / "dynamic.md").write_text(markdown(rows))
+
+
+def in_a_process(side: str, arch: str, families: list[str] | None) -> list[dict[str, Any]]:
+    """The rows of one side: ours needs the stand-in CuPy, the peers the real one."""
+    command = [sys.executable, "-m", "bench.static.dynamic", "--side", side, "--arch", arch]
+    command += ["--family", *families] if families else []
+    folders = [TESTS / "standin", TESTS] if side == "own" else [TESTS]
+    environment = os.environ | {"GPUCONV_STANDIN_CAPABILITY": arch[3:], "PYTHONPATH": ":".join(map(str, folders))}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    rows: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{arch}, {side}: {len(rows)} cases", flush=True)
+    return rows
+
+
+def run(side: str, arch: str, families: list[str] | None) -> list[dict[str, Any]]:
+    """Cost of every case; what the emulator does not know is a row with that sentence."""
+    from .works import works
+
+    chosen = [work for work in works() if not families or work.family in families]
+    if side == "own":
+        from .executed_own import own_cost as cost
+    else:
+        from .executed_peers import peer_cost as cost
+
+        chosen = [work for work in chosen if find_spec(PEERS.get(work.family, "no peer")) is not None]
+    from standin import sassrun
+
+    from .executed import as_row
+
+    rows: list[dict[str, Any]] = []
+    for work in chosen:
         try:
-            costs.append(cost(taps, arch))
+            rows.append(as_row(cost(work, arch), work))
         except sassrun().SassError as error:
             if error.kind != "unsupported":
                 raise
-            left_out.append(f"Not executed: {cost.__name__} of K = {taps} on {arch}; the emulator says: {error}.")
-    text = "\n".join([markdown(costs), *left_out])
-    (Path(__file__).parent / "dynamic.md").write_text(text)
-    print(text)
+            rows.append({"family": work.family, "case": work.name, "arch": arch, "unsupported": str(error)})
+    return rows
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """One table a family."""
+    lines = ["# What an output costs", "", *__doc__.strip().splitlines()[2:], ""]
+    lines += [
+        "Instructions and multiply-adds are those of a lane for one output; conflicts, wavefronts of shared memory"
+    ]
+    lines += ["beyond the fewest possible; coalescing, the fewest 32-byte sectors by those touched.", ""]
+    for family in dict.fromkeys(row["family"] for row in rows):
+        lines += [f"## {family}", "", f"| {COLUMNS.replace('|', ' | ')} |", "|" + " --- |" * (COLUMNS.count("|") + 1)]
+        chosen = [row for row in rows if row["family"] == family]
+        order = list(dict.fromkeys(row["case"] for row in chosen))
+        lines += [_line(row) for row in sorted(chosen, key=lambda row: order.index(row["case"])) if "kernel" in row]
+        lines += [""]
+    left_out = [f"- {r['family']} {r['case']}, {r['arch']}: {r['unsupported']}" for r in rows if "unsupported" in r]
+    return "\n".join(
+        [*lines, *(["Not executed, for want of an instruction in the emulator:", ""] * bool(left_out))]
+    ) + ("\n".join(left_out) + "\n" if left_out else "")
+
+
+def _line(row: dict[str, Any]) -> str:
+    cells = [row["case"], row["arch"], row["kernel"], f"{row['instructions']:.1f}", f"{row['share']:.3f}"]
+    cells += [str(row["bank_conflicts"]), f"{row['coalescing']:.2f}", str(row["registers"]), str(row["spilled_bytes"])]
+    cells += [f"{100 * row[key]:.0f}" if key in row else "" for key in ("peak", "bandwidth")]
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""What this package launches for a case; to be run with the stand-in cupy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import cupy
+import numpy as np
+import standin
+
+import gpuconv
+
+from .executed import Cost, Work, cost
+from .works import LAYERS
+
+EXTENT = 2048  # of the images: large enough for the tiles of large images
+
+
+def own_cost(work: Work, arch: str) -> Cost:
+    """Plan a case for the device that the stand-in pretends, and execute some blocks of its (last) kernel."""
+    with gpuconv.backend("cupy"), standin.recording(run=False) as launches:
+        CALLS[work.family](work.name)
+    return cost(work, launches[-1:], arch)
+
+
+def _random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype("float32")
+
+
+def _image(*shape: int) -> Any:
+    return cupy.asarray(np.zeros(shape, "float32"))
+
+
+def _taps(name: str) -> int:
+    return int(name.replace(" ", "x").split("x")[0])
+
+
+def _direct(name: str) -> None:
+    gpuconv.correlate(_image(EXTENT, EXTENT), _random(_taps(name), _taps(name)), boundary="mirror")
+
+
+def _separable(name: str) -> None:
+    gpuconv.sepconvolve(_image(EXTENT, EXTENT), [_random(_taps(name))] * 2, boundary="mirror")
+
+
+def _depthwise(name: str) -> None:
+    k = _taps(name)
+    gpuconv.nn.conv2d(_image(1, 16, 512, 512), _random(16, 1, k, k), padding=k // 2, groups=16)
+
+
+def _magnitude(name: str) -> None:
+    gpuconv.filters.sobel(_image(EXTENT, EXTENT))
+
+
+def _signal(name: str) -> None:
+    gpuconv.correlate(_image(1 << 22), _random(_taps(name)))
+
+
+def _dense(name: str) -> None:
+    input_, weights, stride = LAYERS[name]
+    pad = (weights[-1] - 1) // 2
+    gpuconv.nn.conv2d(_image(*input_), cupy.asarray(_random(*weights)), stride=stride, padding=pad)
+
+
+CALLS: dict[str, Callable[[str], None]] = {
+    "direct": _direct,
+    "separable": _separable,
+    "depthwise": _depthwise,
+    "gradient magnitude": _magnitude,
+    "1D": _signal,
+    "dense": _dense,
+}

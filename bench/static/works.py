@@ -1,0 +1,33 @@
+"""The cases whose machine code is executed."""
+
+import numpy as np
+
+from .executed import Work
+
+DIRECT = SEPARABLE = (3, 5, 7, 9, 11, 15, 21, 31)
+DEPTHWISE = (3, 5, 7, 9, 15, 31)
+SIGNALS = (16, 64, 256)
+LAYERS = {  # input, weights, stride
+    "3x3, 64 to 64, 56x56": ((8, 64, 56, 56), (64, 64, 3, 3), 1),
+    "3x3, 256 to 256, 14x14": ((8, 256, 14, 14), (256, 256, 3, 3), 1),
+    "5x5, 64 to 64, 56x56": ((8, 64, 56, 56), (64, 64, 5, 5), 1),
+    "1x1, 256 to 64, 56x56": ((8, 256, 56, 56), (64, 256, 1, 1), 1),
+    "7x7 stride 2, 3 to 64, 224x224": ((8, 3, 224, 224), (64, 3, 7, 7), 2),
+}
+
+
+def works() -> list[Work]:
+    """Every case, filters first."""
+    found = [Work("direct", f"{k}x{k}", k * k, 8) for k in DIRECT]
+    found += [Work("separable", f"{k}x{k}", 2 * k, 8) for k in SEPARABLE]
+    found += [Work("depthwise", f"{k}x{k}", k * k, 8) for k in DEPTHWISE]
+    found += [Work("gradient magnitude", "Sobel 3x3", 18, 8)]
+    found += [Work("1D", f"{k} taps", k, 8) for k in SIGNALS]
+    return found + [_layer_work(name, *LAYERS[name]) for name in LAYERS]
+
+
+def _layer_work(name: str, input_: tuple[int, ...], weights: tuple[int, ...], stride: int) -> Work:
+    """Ideal traffic: every input, weight and output once."""
+    outputs = input_[0] * weights[0] * (input_[2] // stride) * (input_[3] // stride)
+    values = np.prod(input_) + np.prod(weights) + outputs
+    return Work("dense", name, float(np.prod(weights[1:])), float(4 * values / outputs), blocks=8)
