@@ -2,25 +2,41 @@
 
 from gpuconv import filters, ndimage, nn, signal
 from gpuconv.backends import backend, set_backend
+from gpuconv.caches import Cache, cache_info, clear_cache
 from gpuconv.core import convolve, correlate, output_size, sepconvolve
 from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError
+from gpuconv.explanation import Explanation, explain
+from gpuconv.planned import Planned
+from gpuconv.plans import plan
+from gpuconv.threads import get_num_threads, set_num_threads
 from gpuconv.tracing import Step, Trace, trace
+from gpuconv.warming import warmup
 
 __version__ = "0.1.0"
 __all__ = [
     "BackendUnavailableError",
+    "Cache",
+    "Explanation",
+    "Planned",
     "Step",
     "Trace",
     "UnsupportedProblemError",
     "backend",
+    "cache_info",
+    "clear_cache",
     "convolve",
     "correlate",
+    "explain",
     "filters",
+    "get_num_threads",
     "ndimage",
     "nn",
     "output_size",
+    "plan",
     "sepconvolve",
     "set_backend",
+    "set_num_threads",
     "signal",
     "trace",
+    "warmup",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gpuconv.dtypes import bfloat16, is_bfloat16, is_integer
 from gpuconv.problem import DType, Ints
 
 View = Any  # numpy.ndarray on the host, DeviceView on a device
@@ -41,7 +42,7 @@ class DeviceView:
         return {
             "shape": self.shape,
             "strides": self.strides,
-            "typestr": self.dtype.str,
+            "typestr": "<u2" if is_bfloat16(self.dtype) else self.dtype.str,  # which the protocol does not know
             "data": (self.pointer, self.read_only),
             "stream": self.stream,
             "version": 3,
@@ -112,6 +113,16 @@ def cut(view: View, axis: int, start: int, stop: int) -> View:
     return view.cut(axis, start, stop)
 
 
+def pick(view: View, index: dict[int, int]) -> View:
+    """One element along some axes, which are dropped, on either side."""
+    if isinstance(view, np.ndarray):
+        return view[tuple(index.get(axis, slice(None)) for axis in range(view.ndim))]
+    kept = tuple(axis for axis in range(view.ndim) if axis not in index)
+    offset = sum(n * view.strides[axis] for axis, n in index.items())
+    shape, strides = _pick(view.shape, kept), _pick(view.strides, kept)
+    return replace(view, pointer=view.pointer + offset, shape=shape, strides=strides)
+
+
 @dataclass(frozen=True)
 class Adopted:
     """An array of any library, as the engine sees it."""
@@ -163,6 +174,8 @@ def adopt(name: str, x: Any) -> Adopted:
     TypeError
         For arrays whose meaning would get lost: masked, sparse, of Python objects, or with a gradient to follow.
     """
+    if isinstance(x, Adopted):
+        return x
     module = type(x).__module__.partition(".")[0]
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array (its mask would be ignored); pass {name}.filled(...)")
@@ -189,21 +202,22 @@ def _adopt_tensor(name: str, x: Any) -> Adopted:
         )
     if x.layout != torch.strided:
         raise TypeError(f"{name} must be a dense tensor; got layout {x.layout}")
-    if x.dtype == torch.bfloat16:
-        raise TypeError(f"{name} must not be bfloat16 (not supported yet); pass {name}.float()")
     if x.is_conj() or x.is_neg():
         if name == "out":
             raise TypeError(
                 "out must not be a lazily conjugated or negated tensor; pass out.resolve_conj().resolve_neg()"
             )
         return _adopt_tensor(name, x.resolve_conj().resolve_neg())
-    if x.device.type == "cpu":
-        return Adopted(x.detach().numpy(), "torch", x)
-    if x.device.type != "cuda":
+    if x.device.type not in ("cpu", "cuda"):
         raise TypeError(f"{name} must be on the CPU or a CUDA device; got device {x.device}")
-    return Adopted(
-        _device_view(x.detach(), x.device.index), "torch", x, torch.cuda.current_stream(x.device).cuda_stream
-    )
+    bits, stored = x.detach(), None
+    if x.dtype == torch.bfloat16:  # which neither NumPy nor the CUDA array interface knows
+        bits, stored = bits.view(torch.int16), bfloat16()
+    if x.device.type == "cpu":
+        return Adopted(bits.numpy().view(stored) if stored else bits.numpy(), "torch", x)
+    view = _device_view(bits, x.device.index)
+    stream = torch.cuda.current_stream(x.device).cuda_stream
+    return Adopted(replace(view, dtype=stored) if stored else view, "torch", x, stream)
 
 
 def _adopt_dlpack(x: Any) -> Adopted:
@@ -220,6 +234,8 @@ def _adopt_dlpack(x: Any) -> Adopted:
 def _device_view(x: Any, device: int) -> DeviceView:
     interface = x.__cuda_array_interface__
     dtype = np.dtype(interface["typestr"])
+    if dtype.kind == "V":  # bfloat16, where the library knows it
+        dtype = np.dtype(getattr(x, "dtype", dtype))
     shape = tuple(interface["shape"])
     strides = interface.get("strides") or tuple(
         dtype.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))
@@ -257,7 +273,7 @@ class Operands:
         if self.weights is not None:
             return self.weights
         dtype = self.factors[0].dtype
-        product: np.ndarray = np.array(1, np.result_type(dtype, "float64") if dtype.kind in "fc" else dtype)
+        product: np.ndarray = np.array(1, dtype if is_integer(dtype) else np.result_type(dtype, "float64"))
         for factor in self.factors:
             product = np.multiply.outer(product, factor)
         return product[None, None]

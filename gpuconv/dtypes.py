@@ -1,4 +1,10 @@
-"""Which dtype computes and which comes out: the image decides, integers stay exact."""
+"""Which dtype computes and which comes out: the image decides, integers stay exact.
+
+bfloat16 is a dtype of ml_dtypes, which is imported where one is met or named. NumPy calls its kind "V" and knows no
+limits of it, so that kinds and limits are asked for here.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,9 +16,54 @@ COMPUTE_DTYPES = ("int32", "int64", "uint64", "float32", "float64", "complex64",
 
 def check_dtype(name: str, dtype: DType) -> None:
     """Raise TypeError for dtypes that nothing here computes with."""
-    if dtype.kind not in "biufc" or dtype.itemsize > (16 if dtype.kind == "c" else 8):
+    if kind_of(dtype) not in "biufc" or dtype.itemsize > (16 if dtype.kind == "c" else 8):
         hint = "; longdouble is not supported, use float64" if dtype.kind in "fc" else ""
-        raise TypeError(f"{name} must be boolean, integer, float16/32/64 or complex64/128; got dtype {dtype}{hint}")
+        raise TypeError(
+            f"{name} must be boolean, integer, float16/32/64, bfloat16 or complex64/128; got dtype {dtype}{hint}"
+        )
+
+
+@dataclass(frozen=True)
+class FloatLimits:
+    """What `numpy.finfo` says of a real or complex dtype, bfloat16 included."""
+
+    eps: float
+    tiny: float
+    max: float
+
+
+def float_limits(dtype: DType) -> FloatLimits:
+    """Limits of a real or complex dtype."""
+    if not is_bfloat16(dtype):
+        info = np.finfo(dtype)
+        return FloatLimits(float(info.eps), float(info.tiny), float(info.max))
+    return FloatLimits(2.0**-7, 2.0**-126, (2 - 2.0**-7) * 2.0**127)
+
+
+def is_bfloat16(dtype: DType) -> bool:
+    """Whether values are the upper halves of float32."""
+    return dtype.name == "bfloat16"
+
+
+def kind_of(dtype: DType) -> str:
+    """NumPy's letter for the kind of number; "f" for bfloat16, too."""
+    return "f" if is_bfloat16(dtype) else dtype.kind
+
+
+def bfloat16() -> DType:
+    """The dtype.
+
+    Raises
+    ------
+    TypeError
+        If ml_dtypes is not installed.
+    """
+    try:
+        import ml_dtypes
+    except ModuleNotFoundError:
+        raise TypeError("bfloat16 needs ml_dtypes; install it with: python -m pip install ml_dtypes") from None
+    dtype: DType = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 def is_integer(dtype: DType) -> bool:
@@ -24,7 +75,7 @@ def default_compute_dtype(image: DType, weights: DType) -> DType:
     """Dtype of the products and sums, unless the caller names one."""
     if is_integer(image) and is_integer(weights):
         return np.dtype("uint64" if image.kind in "bu" and weights.kind in "bu" else "int64")
-    single = image in (np.float16, np.float32, np.complex64) or (is_integer(image) and image.itemsize <= 2)
+    single = image in (np.float32, np.complex64) or image.itemsize <= 2
     if "c" in (image.kind, weights.kind):
         return np.dtype("complex64" if single else "complex128")
     return np.dtype("float32" if single else "float64")
@@ -60,11 +111,11 @@ def accumulator(problem: Problem, facts: Facts) -> DType:
     compute = problem.compute_dtype
     if not is_integer(compute):
         return compute
-    largest = max(_largest(problem.image_dtype, facts.image_max), abs(int(problem.fill.real)))
+    largest = max(largest_value(problem.image_dtype, facts.image_max), abs(int(problem.fill.real)))
     total = facts.weights_sum
     if total is None:
-        total = problem.taps * _largest(problem.weights_dtype, None)
-    bound = largest * int(total) + (_largest(problem.weights_dtype, facts.bias_max) if problem.bias else 0)
+        total = problem.taps * largest_value(problem.weights_dtype, None)
+    bound = largest * int(total) + (largest_value(problem.weights_dtype, facts.bias_max) if problem.bias else 0)
     if bound > np.iinfo(compute).max and not _wraps(problem):
         raise OverflowError(
             f"an integer result must fit {compute}; it may reach {largest} * {int(total)} (largest |x| times sum of "
@@ -86,10 +137,12 @@ def _default_out_dtype(image: DType, compute: DType) -> DType:
 
 def _loses_kind(dtype: DType, compute: DType) -> bool:
     narrower = {"c": "iuf", "f": "iu", "i": "u"}
-    return compute.kind in narrower.get(dtype.kind, "")
+    return compute.kind in narrower.get(kind_of(dtype), "")
 
 
 def _as_dtype(name: str, value: object) -> DType:
+    if isinstance(value, str) and value == "bfloat16":
+        return bfloat16()
     try:
         dtype: DType = np.dtype(value)  # type: ignore[call-overload]
     except TypeError:
@@ -97,7 +150,7 @@ def _as_dtype(name: str, value: object) -> DType:
     return dtype.newbyteorder("=")
 
 
-def _largest(dtype: DType, measured: int | None) -> int:
+def largest_value(dtype: DType, measured: int | None) -> int:
     """Largest magnitude a value of an integer dtype can have."""
     if measured is not None:
         return measured

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpuconv.bounds import NORMWISE, error_bound
 from gpuconv.dtypes import is_integer
-from gpuconv.planner import error_bound
 from gpuconv.problem import DType, Ints, Problem
 
 GAIN = 2.0  # the direct sum must cost this many times the products of the passes: 5 x 5 does, 4 x 4 does not
-REMEMBERED = 1 << 14  # bytes of weights up to which the factors are not looked for twice
-NORMWISE = {4: 1e-5, 8: 1e-13}  # error that precision="standard" allows, by bytes of a real number
+REMEMBERED = 1 << 16  # bytes of weights up to which the factors are not looked for twice
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class Factors:
     residual: float
 
 
-def separate(problem: Problem, weights: np.ndarray, precision: str) -> Factors | None:
-    """Factors of the (1, 1, H, W) weights of a problem, where two passes are worth it and within the precision."""
+def separate(problem: Problem, weights: np.ndarray, precision: str, *, named: bool = False) -> Factors | None:
+    """Factors of the (1, 1, H, W) weights of a problem within the precision, where passes are worth it or `named`."""
     if problem.rank != 2 or not problem.is_filter or problem.skip_zero_taps:
         return None
-    if problem.taps <= GAIN * sum(problem.filter):
+    if problem.taps <= GAIN * sum(problem.filter) and not named:
         return None
     known = _separate if weights.nbytes <= REMEMBERED else _separate.__wrapped__
     return known(problem, weights.tobytes(), weights.dtype, precision)

@@ -25,7 +25,8 @@ def prelude(specialization: Specialization) -> str:
     """Types and constants, as the kernel's file expects them above it."""
     types = [f"using {name} = {type_};" for name, type_ in specialization.types]
     constants = [f"constexpr int {name} = {value};" for name, value in specialization.constants]
-    return "\n".join(['#line 1 "prelude"', "struct float16;", *types, *constants, ""])
+    declared = ["struct bfloat16;", "struct float16;", "template <class T> struct Complex;"]
+    return "\n".join(['#line 1 "prelude"', *declared, *types, *constants, ""])
 
 
 @functools.cache

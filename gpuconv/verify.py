@@ -10,20 +10,28 @@ import numpy as np
 
 from gpuconv import backends, oracle
 from gpuconv.core import filter_call, separable_call
-from gpuconv.engine import Call, execute, facts_of
+from gpuconv.engine import Call, prepare
 from gpuconv.errors import UnsupportedProblemError
+from gpuconv.filters.gradient import magnitude_call
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
 
 BOUNDARIES = ("zero", "edge", "symmetric", "mirror", "wrap")
 SHAPES = ((1, 1), (17, 33), (40, 131))  # smaller than a tile, odd, more than one tile
 IMAGE_DTYPES = ("float32", "float64", "float16", "uint8", "int16", "int32")
+TRANSFORMS = (("zero", (9, 14)), ("mirror", (1, 40)), ("wrap", (64,)))  # boundary and taps
 LAYERS: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
     ((2, 3, 17, 20), (4, 3, 3, 3), {"padding": 1}),
     ((1, 4, 33, 35), (6, 2, 5, 3), {"padding": (2, 1), "groups": 2, "stride": (2, 1)}),
     ((2, 6, 16, 16), (6, 1, 3, 3), {"padding": "same", "groups": 6, "dilation": 2}),
+    ((2, 3, 17, 21), (6, 1, 3, 3), {"padding": 1, "groups": 3}),
+    ((1, 2, 20, 35), (2, 1, 13, 13), {"padding": 6, "groups": 2}),
     ((3, 16, 9, 9), (8, 16, 1, 1), {}),
     ((2, 8, 70), (4, 8, 9), {"padding": 4, "stride": 3}),
+)
+WIDE_LAYERS: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (  # enough channels for tensor cores
+    ((3, 24, 9, 10), (20, 24, 3, 3), {"padding": 1}),
+    ((1, 64, 9, 9), (32, 32, 3, 2), {"groups": 2, "stride": 2}),
 )
 
 
@@ -60,6 +68,10 @@ def checks(backend: str) -> Iterator[Check]:
 def cases() -> Iterator[tuple[str, Call]]:
     """Named problems that reach every kernel: filters, separable filters, signals and layers."""
     yield from _filters()
+    for (boundary, size), dtype in itertools.product(TRANSFORMS, ("float32", "float64")):
+        options = Options(boundary=boundary, method="fft", stride=2 if len(size) == 2 else 1)
+        call = filter_call(_random((20, 131), dtype), _random(size, dtype, 1), options, flipped=True)
+        yield f"{size} taps by transforms, 20x131 {dtype}, {boundary}", call
     for boundary, shape in itertools.product(BOUNDARIES, SHAPES):
         factors = [_random(5, "float32", 1), _random(7, "float32", 2)]
         name = f"separable 5x7, {shape[0]}x{shape[1]} float32, {boundary}"
@@ -72,6 +84,10 @@ def cases() -> Iterator[tuple[str, Call]]:
     for (input_, weight, options), dtype in itertools.product(LAYERS, ("float32", "float64")):
         x, w, b = (_random(shape, dtype, seed) for seed, shape in enumerate((input_, weight, weight[:1])))
         yield f"layer {weight} over {input_} {dtype} {options}", layer_call(len(weight) - 2, x, w, b, **options)
+    for (input_, weight, options), dtype in itertools.product(WIDE_LAYERS, ("float16", "float32")):
+        x, w, b = (_random(shape, dtype, seed) for seed, shape in enumerate((input_, weight, weight[:1])))
+        call = layer_call(len(weight) - 2, x, w, b, **options)
+        yield f"layer {weight} over {input_} {dtype} {options}, fast", replace(call, precision="fast")
 
 
 def _filters() -> Iterator[tuple[str, Call]]:
@@ -85,6 +101,14 @@ def _filters() -> Iterator[tuple[str, Call]]:
         options = Options(boundary="symmetric", out_dtype=out)
         call = filter_call(_random((33, 70), dtype), _random((3, 3), weights, 1), options, flipped=False)
         yield f"3x3 {weights}, 33x70 {dtype} to {call.problem.out_dtype}, symmetric", call
+    for dtype, filter_ in itertools.product(("complex64", "complex128"), ((3, 3), (6, 13))):
+        options = Options(boundary="constant", fill=1 - 2j)
+        call = filter_call(_random((33, 70), dtype), _random(filter_, dtype, 1), options, flipped=True)
+        yield f"{filter_[0]}x{filter_[1]}, 33x70 {dtype}, constant", call
+    for dtype, out in (("float32", None), ("uint8", "uint8"), ("float64", None)):
+        pair = _random((3, 3), "float32", 1), _random((3, 3), "float32", 2)
+        call = magnitude_call(_random((33, 70), dtype), pair, Options(boundary="symmetric", out_dtype=out))
+        yield f"magnitude of two 3x3, 33x70 {dtype}, symmetric", call
     for stride, dilation in ((2, 1), (1, 3), ((3, 1), (1, 2))):
         options = Options(stride=stride, dilation=dilation, boundary="mirror")
         call = filter_call(_random((2, 40, 50), "float32"), _random((3, 5), "float32", 1), options, flipped=False)
@@ -93,12 +117,12 @@ def _filters() -> Iterator[tuple[str, Call]]:
 
 def _check(name: str, call: Call) -> Check:
     try:
-        _, plan = backends.select(call.problem, facts_of(call), call.backend)
+        prepared = prepare(call)
     except UnsupportedProblemError as refusal:
         return Check("refused", name, True, str(refusal))
-    operands = call.operands
+    operands, plan = call.operands, prepared.plan
     try:
-        result = np.asarray(execute(call)).reshape(call.problem.out_shape)
+        result = np.asarray(prepared.finish()).reshape(call.problem.out_shape)
         oracle.assert_agrees(call.problem, plan.bound, result, operands.image, operands.full_weights(), operands.bias)
     except Exception as error:  # whatever goes wrong on a user's machine belongs in the report
         return Check(plan.algorithm, name, False, f"{type(error).__name__}: {error}")
@@ -110,4 +134,5 @@ def _random(shape: int | tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarr
     if np.dtype(dtype).kind in "iu":
         info = np.iinfo(dtype)
         return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
-    return rng.standard_normal(shape).astype(dtype)
+    values = rng.standard_normal(shape)
+    return (values + 1j * rng.standard_normal(shape) if np.dtype(dtype).kind == "c" else values).astype(dtype)

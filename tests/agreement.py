@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv import backends, oracle
+from gpuconv import oracle
 from gpuconv.core import conjugate, filter_call, separable_call
-from gpuconv.engine import Call, execute, facts_of
+from gpuconv.engine import Call, prepare
 from gpuconv.options import Options
 
 
@@ -24,14 +24,14 @@ def check_sepconvolve(x: Any, weights: Any, **options: Any) -> np.ndarray:
 
 def check_call(call: Call) -> np.ndarray:
     """Return the result, in the caller's axes, after comparing it."""
-    result = np.asarray(execute(call))
-    _, plan = backends.select(call.problem, facts_of(call), call.backend)
+    prepared = prepare(call)
+    result, bound = np.asarray(prepared.finish()), prepared.plan.bound
     dropped = [axis for axis in range(len(call.problem.out_shape)) if axis not in call.out_order]
     order = [*call.out_order, *dropped]
     in_engine_order = result.reshape(*result.shape, *(1 for _ in dropped)).transpose(np.argsort(order))
     operands = call.operands
     bias = None if operands.bias is None else np.asarray(operands.bias)
-    oracle.assert_agrees(call.problem, plan.bound, in_engine_order, operands.image, operands.full_weights(), bias)
+    oracle.assert_agrees(call.problem, bound, in_engine_order, operands.image, operands.full_weights(), bias)
     return result
 
 

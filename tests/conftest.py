@@ -47,11 +47,13 @@ def driver() -> None:
 
 @pytest.fixture(autouse=True)
 def automatic_selection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on the caller's environment or on another test's choice of backend."""
-    from gpuconv import backends
+    """No test depends on the caller's environment, or on another test's choice of backend and calls."""
+    from gpuconv import backends, calibration, calls
 
+    calls.forget()
     monkeypatch.delenv("GPUCONV_BACKEND", raising=False)
     monkeypatch.setattr(backends, "_process_choice", [])
+    monkeypatch.setattr(calibration, "known", lambda backend: None)
     if not HAS_DRIVER:  # the stand-in is for those who name it, and for arrays of its own
         monkeypatch.setattr(backends, "worth_a_gpu", lambda problem: False)
 

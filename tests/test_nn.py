@@ -10,13 +10,6 @@ from gpuconv.engine import Call
 
 
 @pytest.fixture
-def backend(backend):
-    if backend == "cpu":
-        pytest.skip("the cpu backend has no kernels for layers yet")
-    return backend
-
-
-@pytest.fixture
 def recorded(monkeypatch):
     """Capture the Call of a layer before it is executed."""
     calls = []

@@ -9,10 +9,11 @@ from scipy import ndimage
 
 import gpuconv
 from gpuconv import backends
+from gpuconv.bounds import error_bound
 from gpuconv.core import filter_call
 from gpuconv.engine import Call, facts_of
 from gpuconv.options import Options
-from gpuconv.planner import Plan, error_bound
+from gpuconv.planner import Plan
 from gpuconv.separability import factorize, low_rank, low_rank_pays
 
 GAUSSIAN = np.exp(-(np.linspace(-2, 2, 7) ** 2))

@@ -13,7 +13,7 @@ line also its option into gpuconv/cli_app.py and its entry into gpuconv/cli_filt
 
 from gpuconv.filters import weights
 from gpuconv.filters.common import Options, apply, mid_grey
-from gpuconv.filters.edges import emboss, laplace, sobel
+from gpuconv.filters.edges import emboss, laplace, prewitt, scharr, sobel
 from gpuconv.filters.smooth import box, gaussian, sharpen, unsharp_mask
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "gaussian",
     "laplace",
     "mid_grey",
+    "prewitt",
+    "scharr",
     "sharpen",
     "sobel",
     "unsharp_mask",

@@ -42,12 +42,12 @@ def apply(image: Any, taps: Any, **options: Unpack[Options]) -> Any:
     >>> filters.apply(np.array([[0, 90, 180]], np.uint8), [[1, 0, -1]]).tolist()
     [[90, 180, 90]]
     """
-    return response(image, taps, options, out_dtype=_integer_dtype(image))
+    return response(image, taps, options, out_dtype=integer_dtype(image))
 
 
 def mid_grey(image: Any) -> int:
     """Return the value that stands for zero in a signed result: half the range of an unsigned integer, otherwise 0."""
-    dtype = _integer_dtype(image)
+    dtype = integer_dtype(image)
     return 1 << (8 * dtype.itemsize - 1) if dtype is not None and dtype.kind == "u" else 0
 
 
@@ -60,7 +60,7 @@ def response(image: Any, taps: Any, options: Options, out_dtype: np.dtype[Any] |
 
 def as_image(image: Any, values: Any, options: Options) -> Any:
     """Round half to even and saturate to the dtype of an integer image; other images take the values as they are."""
-    dtype = _integer_dtype(image)
+    dtype = integer_dtype(image)
     if dtype is None:
         return values
     if isinstance(values, np.ndarray):
@@ -68,7 +68,7 @@ def as_image(image: Any, values: Any, options: Options) -> Any:
     return response(values, np.ones((1, 1)), options, out_dtype=dtype)
 
 
-def _integer_dtype(image: Any) -> np.dtype[Any] | None:
+def integer_dtype(image: Any) -> np.dtype[Any] | None:
     """Return the dtype of an integer image, or None for booleans and everything else."""
     dtype = adopt("image", image).view.dtype
     return dtype if dtype.kind in "iu" else None

@@ -1,17 +1,22 @@
 """Filters whose weights sum to 0: they show edges, and a flat image as nothing."""
 
-import sys
 from typing import Any, Unpack
 
 from gpuconv.filters import weights
 from gpuconv.filters.common import Options, as_image, mid_grey, response
+from gpuconv.filters.gradient import gradient_magnitude
 
 
 def sobel(image: Any, **options: Unpack[Options]) -> Any:
-    """Return the magnitude of the Sobel gradient, ``hypot(down the rows, along the columns)``, channel by channel.
+    """Return the magnitude of the Sobel gradient, ``sqrt(down the rows ** 2 + along the columns ** 2)``.
 
-    It is 8 times the slope per pixel, as in SciPy and the textbooks: strong edges of an integer image saturate; pass a
-    float image to keep them. Parameters as in `unsharp_mask`.
+    Channel by channel, and 8 times the slope per pixel, as in SciPy and the textbooks: strong edges of an integer image
+    saturate; pass a float image to keep them. One read and one write of the image. Parameters as in `unsharp_mask`.
+
+    Raises
+    ------
+    TypeError
+        If the image is complex.
 
     Examples
     --------
@@ -20,9 +25,33 @@ def sobel(image: Any, **options: Unpack[Options]) -> Any:
     >>> filters.sobel(np.array([[0, 0, 50, 50]], np.uint8)).tolist()
     [[0, 200, 200, 0]]
     """
-    down, along = (response(image, weights.sobel_pair(axis), options) for axis in (0, 1))
-    library = sys.modules[type(down).__module__.partition(".")[0]]  # numpy, cupy or torch
-    return as_image(image, library.hypot(down, along), options)
+    return gradient_magnitude(image, weights.sobel, options)
+
+
+def prewitt(image: Any, **options: Unpack[Options]) -> Any:
+    """Return the magnitude of the Prewitt gradient, 6 times the slope per pixel; otherwise as `sobel`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.prewitt(np.array([[0, 0, 50, 50]], np.uint8)).tolist()
+    [[0, 150, 150, 0]]
+    """
+    return gradient_magnitude(image, weights.prewitt, options)
+
+
+def scharr(image: Any, **options: Unpack[Options]) -> Any:
+    """Return the magnitude of the Scharr gradient, 32 times the slope per pixel; otherwise as `sobel`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gpuconv import filters
+    >>> filters.scharr(np.array([[0, 0, 5, 5]], np.uint8)).tolist()
+    [[0, 80, 80, 0]]
+    """
+    return gradient_magnitude(image, weights.scharr, options)
 
 
 def laplace(image: Any, **options: Unpack[Options]) -> Any:

@@ -13,6 +13,11 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
+from gpuconv.filters.derivatives import prewitt as prewitt
+from gpuconv.filters.derivatives import scharr as scharr
+from gpuconv.filters.derivatives import sobel as sobel
+from gpuconv.filters.derivatives import sobel_pair as sobel_pair
+
 Weights = NDArray[np.float64]
 
 MAX_RADIUS = 1_000_000
@@ -123,60 +128,6 @@ def laplace() -> Weights:
     [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
     """
     return np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
-
-
-def sobel_pair(axis: int) -> tuple[Weights, Weights]:
-    """Return the two 1D factors (along axis 0, along axis 1) of `sobel`.
-
-    Parameters
-    ----------
-    axis : int
-        Axis of the derivative: 0 (down the rows) or 1 (along the columns).
-
-    Returns
-    -------
-    tuple of ndarray
-        The difference ``[1, 0, -1]`` along `axis` and the smoothing ``[1, 2, 1]`` along the other one.
-
-    Raises
-    ------
-    ValueError
-        If axis is neither 0 nor 1.
-
-    Examples
-    --------
-    >>> [factor.astype(int).tolist() for factor in sobel_pair(1)]
-    [[1, 2, 1], [1, 0, -1]]
-    """
-    if axis not in (0, 1):
-        raise ValueError(f"axis must be 0 or 1; got {axis!r}")
-    difference, smoothing = np.array([1.0, 0, -1]), np.array([1.0, 2, 1])
-    return (difference, smoothing) if axis == 0 else (smoothing, difference)
-
-
-def sobel(axis: int) -> Weights:
-    """Return the 3x3 Sobel derivative along one axis: the outer product of `sobel_pair`; their sum is 0.
-
-    Parameters
-    ----------
-    axis : int
-        Axis of the derivative: 0 (down the rows) or 1 (along the columns).
-
-    Raises
-    ------
-    ValueError
-        If axis is neither 0 nor 1.
-
-    References
-    ----------
-    Gonzalez & Woods [1]_, section 3.6; the same result as `scipy.ndimage.sobel`, 8 times the slope per sample.
-
-    Examples
-    --------
-    >>> sobel(1).astype(int).tolist()
-    [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
-    """
-    return np.outer(*sobel_pair(axis))
 
 
 def emboss() -> Weights:
