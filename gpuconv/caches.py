@@ -1,11 +1,9 @@
 """What gpuconv keeps on this computer from one process to the next: where, how much, and how to be rid of it."""
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-VARIABLE = "GPUCONV_CACHE_DIR"
+from gpuconv import rates, tuned_file
 
 
 @dataclass(frozen=True)
@@ -16,19 +14,6 @@ class Cache:
     path: Path
     files: int
     bytes: int
-
-
-def directory() -> Path:
-    """Return where files are kept: GPUCONV_CACHE_DIR, else the platform's cache directory of the user."""
-    if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE])
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "gpuconv"
 
 
 def cache_info() -> tuple[Cache, ...]:
@@ -71,6 +56,4 @@ def clear_cache() -> None:
 
 
 def _single_files() -> dict[str, Path]:
-    from gpuconv import calibration, tuned_file
-
-    return {"calibration": calibration.path(), "tuning": tuned_file.path()}
+    return {"calibration": rates.path(), "tuning": tuned_file.path()}

@@ -1,4 +1,4 @@
-"""Whether a 2D filter is the outer product of two 1D filters, or close to a sum of a few; pure functions of its taps.
+"""Whether a 2D filter is the outer product of two 1D filters; pure functions of its taps.
 
 Factors are taken only if their product meets every tap to within a relative difference that the error bound has room
 for. So a zero tap stays exactly zero, the elementwise bound holds, and nan and infinities spread as in the direct sum:
@@ -13,7 +13,7 @@ import numpy as np
 
 from gpuconv.bounds import NORMWISE, error_bound
 from gpuconv.dtypes import is_integer
-from gpuconv.problem import DType, Ints, Problem
+from gpuconv.problem import DType, Problem
 
 GAIN = 2.0  # the direct sum must cost this many times the products of the passes: 5 x 5 does, 4 x 4 does not
 REMEMBERED = 1 << 16  # bytes of weights up to which the factors are not looked for twice
@@ -77,42 +77,6 @@ def factorize(weights: np.ndarray, *, exact: bool) -> Factors | None:
         missed = np.abs(taps - np.multiply.outer(column, row))
         residual = float(np.max(missed / np.where(missed == 0, 1, magnitude)))
     return Factors(column, row, residual) if np.isfinite(residual) else None
-
-
-def low_rank(weights: np.ndarray, tolerance: float) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """The fewest (column, row) pairs whose outer products sum to a real filter, by its singular values.
-
-    What is left out is at most `tolerance` of the sum of magnitudes of the taps: a normwise bound of the result,
-    ``|error| <= tolerance * sum |w| * max |x|``. Only for finite images, since infinities of two terms may cancel.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> laplacian = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
-    >>> len(low_rank(laplacian, 1e-12))
-    2
-    """
-    taps = weights.astype("float64")
-    left, values, right = np.linalg.svd(taps)
-    rest, pairs, allowed = taps.copy(), [], tolerance * np.abs(taps).sum()
-    for column, value, row in zip(left.T, values, right, strict=False):
-        if np.abs(rest).sum() <= allowed:
-            break
-        pairs.append((column * math.sqrt(value), row * math.sqrt(value)))
-        rest -= np.multiply.outer(*pairs[-1])
-    return tuple(pairs)
-
-
-def low_rank_pays(filter_: Ints, rank: int, bytes_per_output: int, balance: float = 10.0) -> bool:
-    """Whether `rank` pairs of fused passes over one load of a tile are modelled faster than the direct sum.
-
-    The model: a kernel takes the longer of its multiply-adds and its traffic, with `balance` multiply-adds in the time
-    of a byte (H100: 33e12 / 3.35e12; a desktop GPU has four times as many); passes reach 0.85 of what the direct sum
-    does, as they load and store more often per product.
-    """
-    traffic = balance * bytes_per_output
-    passes = max(traffic, rank * sum(filter_) / 0.85)
-    return passes < max(traffic, math.prod(filter_))
 
 
 def _integer_factors(weights: np.ndarray) -> Factors | None:

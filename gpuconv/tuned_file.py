@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from gpuconv import caches
+from gpuconv.cache_directory import directory
 from gpuconv.files import replacing
 
 Tuned = dict[str, str]  # launches.tuned.key() of a problem -> the candidate
@@ -19,7 +19,7 @@ logger = logging.getLogger("gpuconv")
 
 def path() -> Path:
     """Return where the file is."""
-    return caches.directory() / "tuned.json"
+    return directory() / "tuned.json"
 
 
 def read(device: str) -> Tuned:

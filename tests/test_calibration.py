@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv import caches, calibration
+from gpuconv import cache_directory, calibration, rates
 from gpuconv.facts import RATES, Rates
 
-measured = calibration.known  # the fixture that all tests share replaces it
+measured = rates.known  # the fixture that all tests share replaces it
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv(caches.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(cache_directory.VARIABLE, str(tmp_path))
     monkeypatch.setattr(calibration, "SECONDS", 0.001)
-    monkeypatch.setattr(calibration, "known", measured)
+    monkeypatch.setattr(rates, "known", measured)
     measured.cache_clear()
     yield
     measured.cache_clear()
 
 
 def test_measured_rates_are_kept():
-    assert calibration.known("numpy") is None
+    assert rates.known("numpy") is None
     found = calibration.calibrate()
-    assert calibration.known("numpy") == found["numpy"]
+    assert rates.known("numpy") == found["numpy"]
     assert 0 < found["numpy"].product < 1e-7
-    assert calibration.path().parent == caches.directory()
+    assert rates.path().parent == cache_directory.directory()
 
 
 def test_the_model_goes_by_them():
@@ -35,7 +35,7 @@ def test_the_model_goes_by_them():
     usual = gpuconv.explain((512, 512), weights, backend="numpy")
     assert usual.algorithm == "fft"
     slow_transforms = Rates(product=1e-12, passed=1e-12, point=1e-6, value=1e-9, job=1e-6)
-    calibration._write({"numpy": slow_transforms})
+    rates.write({"numpy": slow_transforms})
     measured.cache_clear()
     assert gpuconv.explain((512, 512), weights, backend="numpy").algorithm == "direct"
 
@@ -52,15 +52,15 @@ def test_the_model_goes_by_them():
     ],
 )
 def test_what_is_damaged_or_of_another_machine_is_ignored(damage):
-    calibration._write(RATES)
-    assert calibration.known("numpy") == RATES["numpy"]
-    calibration.path().write_text(damage(json.loads(calibration.path().read_text())))
+    rates.write(RATES)
+    assert rates.known("numpy") == RATES["numpy"]
+    rates.path().write_text(damage(json.loads(rates.path().read_text())))
     measured.cache_clear()
-    assert calibration.known("numpy") is None
+    assert rates.known("numpy") is None
 
 
 def test_a_directory_that_cannot_be_written_is_no_error(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(caches.VARIABLE, str(tmp_path / "file" / "below"))
+    monkeypatch.setenv(cache_directory.VARIABLE, str(tmp_path / "file" / "below"))
     assert calibration.calibrate()["numpy"].product > 0
-    assert calibration.known("numpy") is None
+    assert rates.known("numpy") is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv import caches
+from gpuconv.cache_directory import VARIABLE
 from gpuconv.cpu import cache, jit
 from gpuconv.cpu.rows import load_kernel
 from gpuconv.cpu.target import host
@@ -33,12 +33,12 @@ KERNEL = load_kernel("u1", "f4")
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    monkeypatch.setenv(caches.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     return tmp_path
 
 
 def run(program, directory, **environment):
-    environment = os.environ | {caches.VARIABLE: str(directory)} | environment
+    environment = os.environ | {VARIABLE: str(directory)} | environment
     return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
 
 
@@ -53,7 +53,7 @@ def test_a_second_process_compiles_nothing_and_starts_at_once(directory):
 
 
 def test_processes_at_once(directory):
-    environment = os.environ | {caches.VARIABLE: str(directory)}
+    environment = os.environ | {VARIABLE: str(directory)}
     processes = [subprocess.Popen([sys.executable, "-c", FIRST], env=environment) for _ in range(4)]
     assert [process.wait(60) for process in processes] == [0] * 4
     assert len(list(directory.glob("*/*/*"))) == 2  # no temporary file is left
@@ -99,7 +99,7 @@ def test_machine_code_is_found_only_where_it_was_made_for(tmp_path):
 
 
 def test_where_it_is_kept(monkeypatch):
-    monkeypatch.delenv(caches.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     monkeypatch.setattr(sys, "platform", "linux")
     assert cache.directory() == Path("/somewhere/gpuconv/cpu")

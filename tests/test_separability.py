@@ -5,7 +5,6 @@ import pytest
 from agreement import check_convolve, check_correlate, random
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import ndimage
 
 import gpuconv
 from gpuconv import backends
@@ -14,7 +13,7 @@ from gpuconv.core import filter_call
 from gpuconv.engine import Call, facts_of
 from gpuconv.options import Options
 from gpuconv.planner import Plan
-from gpuconv.separability import factorize, low_rank, low_rank_pays
+from gpuconv.separability import factorize
 
 GAUSSIAN = np.exp(-(np.linspace(-2, 2, 7) ** 2))
 SOBEL = np.multiply.outer([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1])
@@ -171,20 +170,3 @@ def test_large_samples_do_not_overflow_on_the_way():
     blur = np.full((5, 5), 1 / 25, "f4")
     assert algorithm(blur) == "separable"
     assert np.isfinite(gpuconv.convolve(x, blur, boundary="edge", backend="numpy")).all()
-
-
-def test_low_rank():
-    log = ndimage.gaussian_laplace(np.eye(1, 225, 112).reshape(15, 15), 2.0)
-    pairs = low_rank(log, 1e-12)
-    assert len(pairs) == 2  # the Laplacian of a Gaussian is a sum of two outer products
-    rest = log - sum(np.multiply.outer(column, row) for column, row in pairs)
-    assert np.abs(rest).sum() <= 1e-12 * np.abs(log).sum()
-    assert len(low_rank(log, 1.0)) == 0
-    assert len(low_rank(random((7, 7), "f8"), 1e-12)) == 7
-
-
-def test_low_rank_pays_where_the_direct_sum_is_compute_bound():
-    assert low_rank_pays((31, 31), 2, 8)
-    assert low_rank_pays((15, 15), 3, 8)
-    assert not low_rank_pays((7, 7), 1, 8)  # bound by traffic either way
-    assert not low_rank_pays((15, 15), 7, 8)

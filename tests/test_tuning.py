@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv import caches, tuned_file, tuning
+from gpuconv import tuned_file, tuning
+from gpuconv.cache_directory import VARIABLE
 from gpuconv.facts import DeviceLimits
 from gpuconv.launches.tuned import key, pick
 from gpuconv.tuning import CANDIDATES, Case
@@ -20,7 +21,7 @@ BIG = DeviceLimits(multiprocessors=2)
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path, monkeypatch):
-    monkeypatch.setenv(caches.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     return tmp_path
 
 

@@ -4,19 +4,21 @@ import pytest
 from command_line import gpuconv as command
 
 import gpuconv
-from gpuconv import backends, caches, cli_tune, tuned_file, warming
-from gpuconv.cpu import warm
+from gpuconv import backends, cli_tune, tuned_file, warming
+from gpuconv.cache_directory import VARIABLE
+from gpuconv.cpu import jit, warm
 from gpuconv.launches import cuda_defaults
 
 
 @pytest.fixture(autouse=True)
 def few_kernels(tmp_path, monkeypatch):
     """A cache of its own, two kernels of each backend."""
-    monkeypatch.setenv(caches.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
     wanted = [s for s in cuda_defaults.default_specializations() if s.kernel == "conv2d_direct"]
     monkeypatch.setattr(cuda_defaults, "default_specializations", lambda: tuple(wanted[:2]))
     monkeypatch.setattr("gpuconv.calibration.calibrate", dict)
+    monkeypatch.setattr(jit, "_loaded", {})  # of other tests: only what is compiled here is kept
     kernels = list(warm.default_kernels())[:2]
     monkeypatch.setattr(warm, "default_kernels", lambda: kernels)
 

@@ -56,6 +56,13 @@ class Ready(Protocol):
         """Compute; the two must not overlap."""
 
 
+class ReadyLayer(Protocol):
+    """A layer, or its gradient, that lacks nothing but arrays as strided as those that it was made for."""
+
+    def run(self, image: Any, weights: Any, bias: Any, out: Any) -> None:
+        """Compute; `out` must not overlap the others."""
+
+
 @dataclass(frozen=True)
 class Status:
     """One line of the report on backends."""
@@ -210,16 +217,23 @@ def _plan(name: str, problem: Problem, facts: Facts) -> Plan | str:
         limits: DeviceLimits = module.limits()  # type: ignore[attr-defined]
         known = replace(facts, device=limits)
     else:
-        from gpuconv import calibration
+        from gpuconv import rates
 
-        rates = calibration.known(name)
-        known = replace(facts, rates=rates) if rates else facts
+        measured = rates.known(name)
+        known = replace(facts, rates=measured) if measured else facts
     return module.unsupported(problem, known) or make_plan(problem, known, name)
 
 
 def ready(plan: Plan, operands: Operands, out: View) -> Ready | None:
     """Make a plan ready for many images and outputs of the shapes and strides of these; None if its backend cannot."""
     prepare: Callable[[Plan, Operands, View], Ready | None] | None = getattr(load(plan.backend), "prepare", None)
+    return prepare(plan, operands, out) if prepare else None
+
+
+def ready_layer(plan: Plan, operands: Operands, out: View) -> ReadyLayer | None:
+    """Make a layer ready for all images, weights and biases as strided as these; None if its backend cannot."""
+    prepare: Callable[[Plan, Operands, View], ReadyLayer | None] | None
+    prepare = getattr(load(plan.backend), "prepare_layer", None)
     return prepare(plan, operands, out) if prepare else None
 
 

@@ -10,9 +10,9 @@ Run: `layout` turns every problem into rows and columns, `job` holds the numbers
 `recipe` puts kernels and job together, `pool` runs them on threads, and `filters` is what the backend calls for plain
 filters.
 
-Layers: `layers` is what the backend calls; `layer_recipes` and `layer_gradient_recipe` choose a kernel and make its job,
-`layer_geometry` says where arrays lie and cuts them into blocks, `layer_weights` orders weights and keeps them. Each
-kernel loads patches (`layer_patch`), then `dense`, `winograd` or `layer_gradient` sums; `layer_store` writes outputs.
+Layers: `layers` is what the backend calls; `layer_recipes` and `layer_gradient_recipe` choose a kernel and make its
+job, `layer_geometry` says where arrays lie and cuts them into blocks, `layer_weights` orders weights and keeps them.
+Each kernel loads patches (`layer_patch`), then `dense`, `winograd` or `layer_gradient` sums; `layer_store` writes outputs.
 
 Transforms: `fft` makes a filter of many taps ready, with a tile and kernels from `fft_recipe` and a spectrum from
 `fft_spectrum`. `fft_tiles` is the driver, and `fft_kernels` transforms a tile by `fft_passes`, made of the butterflies

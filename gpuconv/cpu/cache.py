@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gpuconv import caches
+from gpuconv import cache_directory
 from gpuconv.cpu.target import host
 
 DIGEST = 32  # bytes of the checksum in front of the machine code
@@ -55,7 +55,7 @@ def clear_cache() -> None:
 
 def directory() -> Path:
     """Return where machine code is kept."""
-    return caches.directory() / "cpu"
+    return cache_directory.directory() / "cpu"
 
 
 def folder() -> Path:
