@@ -44,7 +44,7 @@ def _separable(name: str) -> None:
 
 def _depthwise(name: str) -> None:
     k = _taps(name)
-    gpuconv.nn.conv2d(_image(1, 16, 512, 512), _random(16, 1, k, k), padding=k // 2, groups=16)
+    gpuconv.nn.conv2d(_image(1, 3, 2048, 2048), _random(3, 1, k, k), padding=k // 2, groups=3)
 
 
 def _magnitude(name: str) -> None:

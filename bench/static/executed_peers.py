@@ -1,5 +1,6 @@
 """The kernels that CuPy and cuCIM generate for the same filters; to be run with the real CuPy."""
 
+import inspect
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,9 @@ class Launch:
     def replay_sass(self, arch: str, **options: Any) -> tuple[list[Any], Any]:
         """Execute machine code; the arrays, None for values, and the statistics."""
         cubin = compile_all(self.text, [arch], self.options)[arch]
-        stats = sassrun().run(cubin, self.name, self.grid, self.block, self.arguments, arch=arch, **options)
-        return [a if isinstance(a, np.ndarray) else None for a in self.arguments], stats
+        arguments = [a.copy() for a in self.arguments]
+        stats = sassrun().run(cubin, self.name, self.grid, self.block, arguments, arch=arch, **options)
+        return [a if isinstance(a, np.ndarray) else None for a in arguments], stats
 
 
 def peer_cost(work: Work, arch: str) -> Cost:
@@ -78,13 +80,13 @@ extern "C" __global__ void correlate(int height, int width, int size, const floa
 
 def _cucim_launches(taps: int) -> list[Launch]:
     """Its two passes over an image, rows first."""
+    import cucim.skimage._vendored.ndimage
     from cucim.skimage.filters import _separable_filtering as cucim
 
+    source = inspect.unwrap(cucim._get_separable_conv_kernel_src)  # else it asks for the device
     launches = []
     for axis in (1, 0):
-        name, block, patch, text = cucim._get_separable_conv_kernel_src(
-            taps, axis, 2, taps // 2, "float", "float", "float", "mirror", 0
-        )
+        name, block, patch, text = source(taps, axis, 2, taps // 2, "float", "float", "float", "mirror", 0)
         grid = cucim._get_grid((HEIGHT, WIDTH), block, axis, patch)
         image = np.ones((HEIGHT, WIDTH), np.float32)
         weights = np.ones(taps, np.float32)
@@ -97,5 +99,6 @@ def _include_options() -> tuple[str, ...]:
     import cupy
 
     include = os.path.join(os.path.dirname(cupy.__file__), "_core", "include")
-    folders = [include, os.path.join(include, "cupy", "_cccl", "libcudacxx"), *sassrun().include_dirs()]
+    bundled = [os.path.join(include, "cupy", "_cccl", name) for name in ("libcudacxx", "thrust", "cub")]
+    folders = [include, *bundled, *sassrun().include_dirs()]
     return tuple(f"-I{path}" for path in folders)

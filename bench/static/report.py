@@ -44,15 +44,21 @@ def _case(launch: Any) -> Case:
 
     compiled = launch.specialization
     constants = dict(compiled.constants)
-    floating = dict(compiled.types)["acc_t"] in ("float", "double")
-    expected = None  # only conv2d_tiled unrolls every tap
-    if compiled.kernel == "conv2d_tiled" and floating:
-        expected = constants["FILTER_H"] * constants["FILTER_W"] * constants["ROWS"]
+    expected = _multiply_adds(compiled.kernel, dict(compiled.types)["acc_t"], constants)
     text = source(compiled)
     gate = NARROW_GATE if constants.get("BLOCK_W") in (4, 8) else GATE
     return Case(
         str(compiled), text, compiled.kernel, launch.block, launch.shared_bytes, gate=gate, multiply_adds=expected
     )
+
+
+def _multiply_adds(kernel: str, sums: str, constants: dict[str, int]) -> int | None:
+    """Taps times outputs of a thread, where a kernel unrolls every tap of one filter; None where it does not."""
+    vector = {"float": 4, "double": 2}.get(sums)
+    across = {"conv2d_tiled": 1, "conv2d_small": vector, "depthwise_small": vector}.get(kernel)
+    if vector is None or across is None or (kernel == "conv2d_small" and constants["FILTERS"] > 1):
+        return None
+    return constants["FILTER_H"] * constants["FILTER_W"] * constants["ROWS"] * across
 
 
 def fresh(cases: Sequence[Case]) -> dict[str, Any]:
