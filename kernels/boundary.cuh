@@ -29,11 +29,19 @@ template <class index_t> __device__ __forceinline__ index_t source_index(index_t
     return -1;
 }
 
-// The sample at (y, x) of an image (height, width), or what the boundary puts there.
+// The sample at (y, x) of an image (height, width), its rows `pitch` elements apart, or what the boundary puts there.
+template <class index_t>
+__device__ __forceinline__ acc_t sample(const image_t* image, index_t height, index_t width, index_t pitch, index_t y,
+                                        index_t x, acc_t fill)
+{
+    const index_t row = source_index(y, height), column = source_index(x, width);
+    return row < 0 || column < 0 ? fill : static_cast<acc_t>(image[static_cast<long long>(row) * pitch + column]);
+}
+
+// The same where nothing lies between the rows.
 template <class index_t>
 __device__ __forceinline__ acc_t sample(const image_t* image, index_t height, index_t width, index_t y, index_t x,
                                         acc_t fill)
 {
-    const index_t row = source_index(y, height), column = source_index(x, width);
-    return row < 0 || column < 0 ? fill : static_cast<acc_t>(image[static_cast<long long>(row) * width + column]);
+    return sample(image, height, width, width, y, x, fill);
 }

@@ -2,9 +2,9 @@
 //
 //   out[n, y, x] = sum over r, s of weights[r, s] * image[n, y - pad_h + r, x - pad_w + s]
 //
-//   image    (images, height, width), C order
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
 //   weights  (filter_h, filter_w): by value, at most CAPACITY of them, or where CAPACITY is 0 on the device
-//   out      (images, out_h, out_w), C order
+//   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: that of large_filter.cuh.
 // Launch:  32 x BLOCK_H threads, a tile of ROWS * STEP x TILE_W outputs a block; grid as in place.cuh.
 // Shared:  SHARED_H * PITCH * 16 + PIECE_H * PIECE_W * sizeof(acc_t) bytes, static.
@@ -15,15 +15,15 @@
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_large(
     const image_t* __restrict__ image, const __grid_constant__ Weights<CAPACITY>::Argument weights,
     out_t* __restrict__ out, int height, int width, int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h,
-    int filter_h, int filter_w, int piece_h, acc_t fill)
+    int pitch, int image_rows, int out_pitch, int out_image_rows, int filter_h, int filter_w, int piece_h, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][PITCH], taps[PIECE_H][PIECE_W / VECTOR];
     const Place place = place_of_block(tiles_h);
     if (place.n >= images) return;
     const int tile_y = place.y * TILE_H, tile_x = place.x * TILE_W;
     acc_t sums[ROWS][OUTPUTS] = {};
-    add_filter(sums, tile[0], taps[0], image, {height, width, fill}, place.n, tile_y - pad_h, tile_x - pad_w, weights,
-               {filter_h, filter_w, piece_h});
-    out += (static_cast<long long>(place.n) * out_h + tile_y) * out_w + tile_x;
-    store_outputs(out, tile[0], sums, out_w, out_h - tile_y, out_w - tile_x);
+    add_filter(sums, tile[0], taps[0], image, {height, width, pitch, image_rows, fill}, place.n, tile_y - pad_h,
+               tile_x - pad_w, weights, {filter_h, filter_w, piece_h});
+    out += static_cast<long long>(place.n * out_image_rows + tile_y) * out_pitch + tile_x;
+    store_outputs(out, tile[0], sums, out_pitch, out_h - tile_y, out_w - tile_x);
 }

@@ -3,9 +3,9 @@
 //
 //   out[n, y, x] = sum over r of column[r] * (sum over s of row[s] * image[n, y - pad_h + r, x - pad_w + s])
 //
-//   image    (images, height, width), C order
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
 //   factors  column (filter_h taps), then row (filter_w taps), by value
-//   out      (images, out_h, out_w), C order
+//   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W (0: known at run time only), TAPS (capacity of the factors);
 //          BLOCK_H, BLOCK_W (threads), ROWS (outputs a thread); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W outputs a block; the tiles of all images, row
@@ -28,22 +28,22 @@ struct Factors {
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 4) conv2d_separable(
     const image_t* __restrict__ image, const __grid_constant__ Factors factors, out_t* __restrict__ out,
     int height, int width, int out_h, int out_w, int filter_h, int filter_w, int pad_h, int pad_w, int tiles_h,
-    int tiles_w, acc_t fill)
+    int tiles_w, int pitch, int image_rows, int out_pitch, int out_image_rows, acc_t fill)
 {
     extern __shared__ acc_t shared[];
     const int taps_h = FILTER_H ? FILTER_H : filter_h, taps_w = FILTER_W ? FILTER_W : filter_w;
-    const int pitch = TILE_W + taps_w - 1, rows = TILE_H + taps_h - 1;
+    const int strip_w = TILE_W + taps_w - 1, rows = TILE_H + taps_h - 1;
     const int tx = threadIdx.x, ty = threadIdx.y;
-    acc_t* const strip = shared + ty * pitch;                // this thread's row of (BLOCK_H, pitch)
-    acc_t* const filtered = shared + BLOCK_H * pitch + tx;  // this thread's column of (rows, TILE_W)
+    acc_t* const strip = shared + ty * strip_w;                // this thread's row of (BLOCK_H, strip_w)
+    acc_t* const filtered = shared + BLOCK_H * strip_w + tx;  // this thread's column of (rows, TILE_W)
 
     const int tile_x = blockIdx.x % tiles_w * TILE_W, tile_y = blockIdx.x / tiles_w % tiles_h * TILE_H;
     const long long n = blockIdx.x / tiles_w / tiles_h;
-    image += n * height * width;
+    image += n * image_rows * pitch;
     for (int first = 0; first < rows; first += BLOCK_H) {
         const int y = first + ty;
-        for (int x = tx; x < pitch; x += BLOCK_W)
-            strip[x] = sample(image, height, width, tile_y - pad_h + y, tile_x - pad_w + x, fill);
+        for (int x = tx; x < strip_w; x += BLOCK_W)
+            strip[x] = sample(image, height, width, pitch, tile_y - pad_h + y, tile_x - pad_w + x, fill);
         __syncthreads();
         acc_t sum = acc_t(0);
         for (int s = 0; s < taps_w; ++s) multiply_add(sum, factors.at[taps_h + s], strip[tx + s]);
@@ -62,6 +62,6 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 4) conv2d_separa
     #pragma unroll
     for (int row = 0; row < ROWS; ++row) {
         const int y = tile_y + ty + row * BLOCK_H;
-        if (x < out_w && y < out_h) out[(n * out_h + y) * out_w + x] = convert<out_t>(sums[row]);
+        if (x < out_w && y < out_h) out[(n * out_image_rows + y) * out_pitch + x] = convert<out_t>(sums[row]);
     }
 }

@@ -4,10 +4,10 @@
 //   out[n, y, x] = sum over r, s of weights[r, s] * image[n, y - pad_h + r, x - pad_w + s]
 //   out[n, y, x] = sqrt(sum over k of the square of the same with weights[k, r, s])           where FILTERS > 1
 //
-//   image    (images, height, width), C order
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
 //   weights  (FILTERS, FILTER_H, FILTER_W), by value: they lie in the constant bank, where multiply-adds take them as
 //            operands
-//   out      (images, out_h, out_w), C order
+//   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: FILTERS, and that of small_filter.cuh.
 // Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W * VECTOR outputs a block; tiles: grid x, the
 //          rows of tiles of all images along grid y, continued along z.
@@ -48,21 +48,21 @@ template <class T, int COUNT> __device__ __forceinline__ void take_magnitude(T (
 
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) conv2d_small(
     const image_t* __restrict__ image, const __grid_constant__ Weights weights, out_t* __restrict__ out,
-    int height, int width,
-    int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h, acc_t fill)
+    int height, int width, int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h, int pitch,
+    int image_rows, int out_pitch, int out_image_rows, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][SHARED_W];
     const Place place = place_of_block(tiles_h);
     if (place.n >= images) return;
     const int tile_y = place.y * TILE_H, tile_x = place.x * TILE_W;
-    stage_tile(tile[0], image, {height, width, fill}, place.n, tile_y - pad_h, tile_x - pad_w);
+    stage_tile(tile[0], image, {height, width, pitch, image_rows, fill}, place.n, tile_y - pad_h, tile_x - pad_w);
     __syncthreads();
 
     acc_t sums[FILTERS][ROWS][VECTOR] = {};
     add_filters(sums, tile[0], weights.at);
     take_magnitude(sums);
 
-    out += static_cast<long long>(place.n * out_h + tile_y) * out_w + tile_x;
+    out += static_cast<long long>(place.n * out_image_rows + tile_y) * out_pitch + tile_x;
     const int rows = out_h - tile_y, columns = out_w - tile_x;
-    store_outputs(out, tile[0], sums[0], out_w, rows, columns, is_whole(out, out_w, rows, columns));
+    store_outputs(out, tile[0], sums[0], out_pitch, rows, columns, is_whole(out, out_pitch, rows, columns));
 }

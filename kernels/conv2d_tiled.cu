@@ -2,9 +2,9 @@
 //
 //   out[n, y, x] = sum over r, s of weights[r, s] * image[n, y - pad_h + r, x - pad_w + s]
 //
-//   image    (images, height, width), C order
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
 //   weights  (FILTER_H, FILTER_W), by value: they lie in the constant bank, where multiply-adds take them as operands
-//   out      (images, out_h, out_w), C order
+//   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W; BLOCK_H, BLOCK_W (threads), ROWS (outputs a thread);
 //          BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W outputs a block; the tiles of all images, row
@@ -26,17 +26,18 @@ struct Weights {
 
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 4) conv2d_tiled(
     const image_t* __restrict__ image, const __grid_constant__ Weights weights, out_t* __restrict__ out,
-    int height, int width, int out_h, int out_w, int pad_h, int pad_w, int tiles_h, int tiles_w, acc_t fill)
+    int height, int width, int out_h, int out_w, int pad_h, int pad_w, int tiles_h, int tiles_w, int pitch,
+    int image_rows, int out_pitch, int out_image_rows, acc_t fill)
 {
     __shared__ acc_t tile[TILE_H + FILTER_H - 1][TILE_W + FILTER_W - 1];
     const int tile_x = blockIdx.x % tiles_w * TILE_W, tile_y = blockIdx.x / tiles_w % tiles_h * TILE_H;
     const long long n = blockIdx.x / tiles_w / tiles_h;
     const int tx = threadIdx.x, ty = threadIdx.y;
 
-    image += n * height * width;
+    image += n * image_rows * pitch;
     for (int y = ty; y < TILE_H + FILTER_H - 1; y += BLOCK_H)
         for (int x = tx; x < TILE_W + FILTER_W - 1; x += BLOCK_W)
-            tile[y][x] = sample(image, height, width, tile_y - pad_h + y, tile_x - pad_w + x, fill);
+            tile[y][x] = sample(image, height, width, pitch, tile_y - pad_h + y, tile_x - pad_w + x, fill);
     __syncthreads();
 
     acc_t sums[ROWS] = {};
@@ -56,6 +57,6 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 4) conv2d_tiled(
     const int x = tile_x + tx;
     for (int row = 0; row < ROWS; ++row) {
         const int y = tile_y + ty * ROWS + row;
-        if (x < out_w && y < out_h) out[(n * out_h + y) * out_w + x] = convert<out_t>(sums[row]);
+        if (x < out_w && y < out_h) out[(n * out_image_rows + y) * out_pitch + x] = convert<out_t>(sums[row]);
     }
 }

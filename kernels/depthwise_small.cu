@@ -3,10 +3,11 @@
 //
 //   out[n, c, k, y, x] = bias[c, k] + sum over r, s of weights[c, k, r, s] * image[n, c, y - pad_h + r, x - pad_w + s]
 //
-//   image    (planes / channels, channels, height, width), C order
+//   image    (planes, height, width): rows `pitch` elements apart, planes `image_rows` rows; `channels` planes are
+//            one image
 //   weights  (channels, filters, FILTER_H, FILTER_W), C order, on the device
 //   bias     (channels, filters), or null
-//   out      (planes / channels, channels, filters, out_h, out_w), C order
+//   out      (planes * filters, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: FILTERS (of a block, at most), BLOCKS (of a multiprocessor); and that of small_filter.cuh.
 // Launch:  as conv2d_small, with a block for each of the `parts` that the filters of a channel are cut into.
 // Shared:  (SHARED_H * SHARED_W + FILTERS * PADDED / VECTOR) * 16 bytes, static.
@@ -25,7 +26,7 @@ __device__ __forceinline__ void stage_filters(acc_t* shared, const acc_t* weight
 extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, BLOCKS) depthwise_small(
     const image_t* __restrict__ image, const acc_t* __restrict__ weights, const acc_t* __restrict__ bias,
     out_t* __restrict__ out, int height, int width, int out_h, int out_w, int pad_h, int pad_w, int images, int tiles_h,
-    int channels, int filters, int parts, acc_t fill)
+    int pitch, int image_rows, int out_pitch, int out_image_rows, int channels, int filters, int parts, acc_t fill)
 {
     __shared__ vector_t tile[SHARED_H][SHARED_W], taps[FILTERS][PADDED / VECTOR];
     const Place place = place_of_block(tiles_h);
@@ -33,8 +34,9 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, BLOCKS) depthwis
     const int plane = FILTERS > 1 ? place.n / parts : place.n, part = FILTERS > 1 ? place.n % parts * FILTERS : 0;
     const int first = plane % channels * filters + part, count = FILTERS > 1 ? min(FILTERS, filters - part) : 1;
     const int tile_y = place.y * TILE_H, tile_x = place.x * TILE_W, rows = out_h - tile_y, columns = out_w - tile_x;
-    const long long size = static_cast<long long>(out_h) * out_w;
-    out += (static_cast<long long>(plane) * filters + part) * size + static_cast<long long>(tile_y) * out_w + tile_x;
+    const long long size = static_cast<long long>(out_image_rows) * out_pitch;
+    out += (static_cast<long long>(plane) * filters + part) * size;
+    out += static_cast<long long>(tile_y) * out_pitch + tile_x;
 
     stage_filters(taps[0]->at, weights + static_cast<long long>(first) * TAPS, count);
     bool whole = false;
@@ -42,16 +44,17 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, BLOCKS) depthwis
     for (int k = 0; k < count; ++k, out += size) {
         if (!whole) {  // it is not there yet, or was overwritten
             if (k > 0) __syncthreads();
-            stage_tile(tile[0], image, {height, width, fill}, plane, tile_y - pad_h, tile_x - pad_w);
+            stage_tile(tile[0], image, {height, width, pitch, image_rows, fill}, plane, tile_y - pad_h,
+                       tile_x - pad_w);
             __syncthreads();
         }
-        whole = is_whole(out, out_w, rows, columns);
+        whole = is_whole(out, out_pitch, rows, columns);
         acc_t filter[PADDED], sums[1][ROWS][VECTOR];
         load_window<PADDED / VECTOR>(filter, taps[k]);
         const acc_t start = bias ? bias[first + k] : acc_t(0);
         #pragma unroll
         for (int i = 0; i < ROWS * VECTOR; ++i) sums[0][i / VECTOR][i % VECTOR] = start;
         add_filters(sums, tile[0], filter);
-        store_outputs(out, tile[0], sums[0], out_w, rows, columns, whole);
+        store_outputs(out, tile[0], sums[0], out_pitch, rows, columns, whole);
     }
 }

@@ -92,13 +92,13 @@ __device__ __forceinline__ void add_filter(
 
 // Stores a tile, whose first output is at `out`; rows and columns are what is left of the output from there.
 __device__ __forceinline__ void store_outputs(
-    out_t* out, vector_t* tile, const acc_t (&sums)[ROWS][OUTPUTS], int out_w, int rows, int columns)
+    out_t* out, vector_t* tile, const acc_t (&sums)[ROWS][OUTPUTS], int out_pitch, int rows, int columns)
 {
     const Corner corner = corner_of_thread();
-    if (TILE_H <= rows && TILE_W <= columns && has_aligned_rows(out, out_w)) {
-        out += static_cast<long long>(corner.y) * out_w + corner.x * VECTOR;
+    if (TILE_H <= rows && TILE_W <= columns && has_aligned_rows(out, out_pitch)) {
+        out += static_cast<long long>(corner.y) * out_pitch + corner.x * VECTOR;
         #pragma unroll
-        for (int row = 0; row < ROWS; ++row, out += static_cast<long long>(STEP) * out_w)
+        for (int row = 0; row < ROWS; ++row, out += static_cast<long long>(STEP) * out_pitch)
             #pragma unroll
             for (int v = 0; v < 4; ++v) store_vector(out + v * VECTOR, &sums[row][v * VECTOR]);
         return;
@@ -110,5 +110,5 @@ __device__ __forceinline__ void store_outputs(
         for (int v = 0; v < 4; ++v)
             put_shared(tile + (corner.y + row * STEP) * PITCH + corner.x + v, &sums[row][v * VECTOR]);
     __syncthreads();
-    store_tile<TILE_H, TILE_W, PITCH>(out, tile, out_w, rows, columns);
+    store_tile<TILE_H, TILE_W, PITCH>(out, tile, out_pitch, rows, columns);
 }

@@ -39,9 +39,9 @@ __device__ __forceinline__ vector_t converted(const image_vector& values) {
 }
 
 struct RowStream {
-    const image_t* image;  // (height, width)
+    const image_t* image;  // (height, width), rows `pitch` elements apart
     vector_t* tile;        // (2, STAGE, PITCH), shared
-    int height, width, top, left;
+    int height, width, pitch, top, left;
     acc_t fill;
     bool whole;  // rows are copied as vectors, none of which meets the boundary
 
@@ -72,9 +72,9 @@ struct RowStream {
         image_vector* const target = copied(first);
         const int tx = threadIdx.x;
         if (inside(first)) {
-            const image_t* row = image + static_cast<long long>(top + first) * width + left + tx * VECTOR;
+            const image_t* row = image + static_cast<long long>(top + first) * pitch + left + tx * VECTOR;
             #pragma unroll
-            for (int i = 0; i < STAGE; ++i, row += width) {
+            for (int i = 0; i < STAGE; ++i, row += pitch) {
                 const image_vector* source = reinterpret_cast<const image_vector*>(row);
                 copy_raw(target + i * PITCH + tx, source);
                 if (tx < APRON) copy_raw(target + i * PITCH + tx + THREADS, source + THREADS);
@@ -103,7 +103,7 @@ struct RowStream {
 
     __device__ __forceinline__ void copy_elements(image_t* target, int y) const {
         if (y < 0) return;
-        const image_t* row = image + static_cast<long long>(y) * width;
+        const image_t* row = image + static_cast<long long>(y) * pitch;
         for (int x = threadIdx.x; x < PITCH * VECTOR; x += THREADS)
             if (columns()[x] >= 0) copy_raw(target + x, row + columns()[x]);
     }

@@ -3,9 +3,9 @@
 //
 //   out[n, y, x] = sum over r of column[r] * (sum over s of row[s] * image[n, y - pad_h + r, x - pad_w + s])
 //
-//   image    (images, height, width), C order
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
 //   factors  column (FILTER_H taps), then row (FILTER_W taps, unless it is 1), by value: they lie in the constant bank
-//   out      (images, out_h, out_w), C order
+//   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W (1: without a row), TAPS (of both); THREADS, BLOCKS (of a
 //          multiprocessor), STAGE, OFFSET (row_stream.cuh); BOUNDARY, ROUNDING, SATURATE.
 // Launch:  THREADS threads; a strip of strip_h rows of VECTOR = 16 / sizeof(acc_t) outputs a thread; the strips of all
@@ -73,16 +73,18 @@ __device__ __forceinline__ void store(out_t* out, const acc_t (&sums)[VECTOR], i
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) separable_stream(
     const image_t* __restrict__ image, const __grid_constant__ Factors factors, out_t* __restrict__ out, int height,
-    int width, int out_h, int out_w, int pad_h, int pad_w, int tiles_w, int strips, int strip_h, acc_t fill)
+    int width, int out_h, int out_w, int pad_h, int pad_w, int tiles_w, int strips, int strip_h,
+    int pitch, int image_rows, int out_pitch, int out_image_rows, acc_t fill)
 {
     extern __shared__ vector_t shared[];
     const int left = blockIdx.x % tiles_w * (THREADS * VECTOR), first = blockIdx.x / tiles_w % strips * strip_h;
     const int x = left + static_cast<int>(threadIdx.x) * VECTOR, rows = min(strip_h, out_h - first) + FILTER_H - 1;
     const long long n = blockIdx.x / tiles_w / strips;
-    RowStream stream = {image + n * height * width, shared, height, width, first - pad_h, left - pad_w - OFFSET, fill};
-    stream.look(has_aligned_rows(image, width));
-    const bool whole = left + THREADS * VECTOR <= out_w && has_aligned_rows(out, out_w);
-    out += (n * out_h + first - (FILTER_H - 1)) * out_w + x;
+    image += n * image_rows * pitch;
+    RowStream stream = {image, shared, height, width, pitch, first - pad_h, left - pad_w - OFFSET, fill};
+    stream.look(has_aligned_rows(image, pitch));
+    const bool whole = left + THREADS * VECTOR <= out_w && has_aligned_rows(out, out_pitch);
+    out += (n * out_image_rows + first - (FILTER_H - 1)) * out_pitch + x;
 
     acc_t sums[FILTER_H][VECTOR] = {};
     stream.request(0);
@@ -92,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) separable_stream(
         if (i + STAGE < rows) stream.request(i + STAGE);
         const bool complete = whole && i >= FILTER_H - 1 && i + STAGE <= rows;
         #pragma unroll
-        for (int row = 0; row < STAGE; ++row, out += out_w) {
+        for (int row = 0; row < STAGE; ++row, out += out_pitch) {
             acc_t values[VECTOR] = {};
             filter_row(values, stream.stage(i) + row * PITCH + threadIdx.x, factors);
             add_column(sums, values, factors);

@@ -50,24 +50,24 @@ __device__ __forceinline__ void add_filters(
 
 // Whether the outputs of a tile can be stored as vectors; `out` is the first one, rows and columns are what is left of
 // the output from there.
-__device__ __forceinline__ bool is_whole(const out_t* out, int out_w, int rows, int columns) {
-    return TILE_H <= rows && TILE_W <= columns && has_aligned_rows(out, out_w);
+__device__ __forceinline__ bool is_whole(const out_t* out, int out_pitch, int rows, int columns) {
+    return TILE_H <= rows && TILE_W <= columns && has_aligned_rows(out, out_pitch);
 }
 
 // Stores them; unless the tile is whole, by way of the shared tile, which is overwritten.
-__device__ __forceinline__ void store_outputs(out_t* out, vector_t* tile, const acc_t (&sums)[ROWS][VECTOR], int out_w,
-                                              int rows, int columns, bool whole)
+__device__ __forceinline__ void store_outputs(
+    out_t* out, vector_t* tile, const acc_t (&sums)[ROWS][VECTOR], int out_pitch, int rows, int columns, bool whole)
 {
     const int tx = threadIdx.x, ty = threadIdx.y;
     if (whole) {
-        out += static_cast<long long>(ty * ROWS) * out_w + tx * VECTOR;
+        out += static_cast<long long>(ty * ROWS) * out_pitch + tx * VECTOR;
         #pragma unroll
-        for (int row = 0; row < ROWS; ++row) store_vector(out + static_cast<long long>(row) * out_w, sums[row]);
+        for (int row = 0; row < ROWS; ++row) store_vector(out + static_cast<long long>(row) * out_pitch, sums[row]);
         return;
     }
     __syncthreads();  // the windows have been read, their place is free
     #pragma unroll
     for (int row = 0; row < ROWS; ++row) put_shared(tile + (ty * ROWS + row) * SHARED_W + tx, sums[row]);
     __syncthreads();
-    store_tile<TILE_H, TILE_W, SHARED_W>(out, tile, out_w, rows, columns);
+    store_tile<TILE_H, TILE_W, SHARED_W>(out, tile, out_pitch, rows, columns);
 }

@@ -7,19 +7,20 @@
 #include "unroll.cuh"
 
 struct Images {
-    int height, width;
+    int height, width, pitch;  // elements from one row to the next
+    int image_rows;            // and rows from one image to the next
     acc_t fill;
 };
 
 // A rectangle inside the image, COUNT values a copy (VECTOR where its rows are aligned); no tests but of its
 // size.
 template <int COUNT, int LEAST, int MOST, int VECTORS, int PITCH>
-__device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int width, int top,
+__device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int pitch, int top,
                                              int left) {
     constexpr int COLUMNS = VECTORS * VECTOR / COUNT, STRIDE = PITCH * VECTOR / COUNT;  // in copies
     const int tx = threadIdx.x, ty = threadIdx.y;
     auto* target = reinterpret_cast<Vector<acc_t, COUNT>*>(tile) + ty * STRIDE + tx;
-    const image_t* source = image + (static_cast<long long>(top + ty) * width + (left + tx * COUNT));
+    const image_t* source = image + (static_cast<long long>(top + ty) * pitch + (left + tx * COUNT));
     #pragma unroll
     for (int i = 0; i < ceil_div(MOST, BLOCK_H); ++i) {
         const bool row = (i + 1) * BLOCK_H <= LEAST || ty + i * BLOCK_H < rows;
@@ -28,7 +29,7 @@ __device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* imag
             const auto* values = reinterpret_cast<const Vector<image_t, COUNT>*>(source);
             copy_if<j * BLOCK_W>(row & column, target, i * BLOCK_H * STRIDE, values);
         });
-        source += static_cast<long long>(BLOCK_H) * width;
+        source += static_cast<long long>(BLOCK_H) * pitch;
     }
 }
 
@@ -46,7 +47,7 @@ __device__ __forceinline__ void stage_anywhere(
     #pragma unroll 2
     for (int y = threadIdx.y; y < rows; y += BLOCK_H) {
         const int row = source_index(top + y, images.height);
-        const image_t* source = image + static_cast<long long>(n * images.height + row) * images.width;
+        const image_t* source = image + static_cast<long long>(n * images.image_rows + row) * images.pitch;
         #pragma unroll
         for (int j = 0; j < PASSES; ++j) {
             const bool wanted = (j + 1) * BLOCK_W <= WIDTH || tx + j * BLOCK_W < WIDTH;
@@ -66,11 +67,11 @@ __device__ __forceinline__ void stage(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
     const bool inside = top >= 0 && left >= 0 && top + rows <= images.height && left + VECTORS * VECTOR <= images.width;
-    const bool aligned = left % VECTOR == 0 && has_aligned_rows(image, images.width);
-    const int first = n * images.height + top;
+    const bool aligned = left % VECTOR == 0 && has_aligned_rows(image, images.pitch);
+    const int first = n * images.image_rows + top;
     if (inside && aligned)
-        stage_inside<VECTOR, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
-    else if (inside) stage_inside<1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.width, first, left);
+        stage_inside<VECTOR, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
+    else if (inside) stage_inside<1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
     else stage_anywhere<VECTORS, PITCH>(tile, image, images, n, rows, top, left);
     copies_arrive();
 }

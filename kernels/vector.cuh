@@ -13,9 +13,9 @@ using vector_t = Vector<acc_t, VECTOR>;
 
 __device__ __forceinline__ constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-// Whether rows of `width` values at `address` can be reached a Vector<T, VECTOR> at a time.
-template <class T> __device__ __forceinline__ bool has_aligned_rows(const T* address, int width) {
-    return width % VECTOR == 0 && reinterpret_cast<unsigned long long>(address) % sizeof(Vector<T, VECTOR>) == 0;
+// Whether rows at `address` and every `pitch` values from there can be reached a Vector<T, VECTOR> at a time.
+template <class T> __device__ __forceinline__ bool has_aligned_rows(const T* address, int pitch) {
+    return pitch % VECTOR == 0 && reinterpret_cast<unsigned long long>(address) % sizeof(Vector<T, VECTOR>) == 0;
 }
 
 // All 16 bytes in one access, also where only some of the values are used: narrower ones would meet bank conflicts.

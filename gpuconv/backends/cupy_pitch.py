@@ -1,18 +1,22 @@
 """Views whose rows are contiguous but lie apart (slices, padded allocations): kernels with pitches take them as such.
 
-A pitch is the number of elements from one row to the next, or from one image to the next. A launch states those of
-C-contiguous arrays; here they are replaced by those of the view.
+A pitch is the number of elements from one row to the next, or from one image to the next. Kernels over tiles count the
+latter in rows. A launch states those of C-contiguous arrays; here they are replaced by those of the view.
 """
 
 import itertools
+import math
 from dataclasses import replace
 
 from gpuconv.arrays import DeviceView, View
 from gpuconv.launches import LaunchPlan
+from gpuconv.launches.cuda_common import INT_LIMIT
 from gpuconv.problem import Ints
 
 # Of the image and of the output: names of the arguments, the axis that moves the slowest first.
 PITCHES = {"image": ("image_pitch", "pitch"), "out": ("out_image_pitch", "out_pitch")}
+ROWS = {"image": ("image_rows", "pitch"), "out": ("out_image_rows", "out_pitch")}  # the same, of kernels over tiles
+BEYOND = 2048  # rows that a tile may lie beyond its image
 
 
 def as_it_lies(launches: tuple[LaunchPlan, ...], kind: str, view: View) -> tuple[tuple[LaunchPlan, ...], bool]:
@@ -27,10 +31,13 @@ def as_it_lies(launches: tuple[LaunchPlan, ...], kind: str, view: View) -> tuple
 def with_pitches(launch: LaunchPlan, kind: str, view: View) -> LaunchPlan | None:
     """The launch for a view as it lies in device memory, or None if its kernel cannot take it so."""
     known = {argument.name for argument in launch.arguments}
-    names = [name for name in PITCHES[kind] if name in known]
+    in_rows = known.issuperset(ROWS[kind])
+    names = [name for name in (ROWS if in_rows else PITCHES)[kind] if name in known]
     if not names or not isinstance(view, DeviceView):
         return None
     pitches = pitches_of(view, len(names))
+    if in_rows and pitches is not None:
+        pitches = rows_of(view, *pitches)
     if pitches is None:
         return None
     values = dict(zip(names, pitches, strict=True))
@@ -56,6 +63,19 @@ def pitches_of(view: DeviceView, count: int) -> Ints | None:
     if None in strides:
         return None
     return tuple((stride or 0) // itemsize for stride in strides)
+
+
+def rows_of(view: DeviceView, image_pitch: int, pitch: int) -> Ints | None:
+    """(rows from one image to the next, pitch); None if images do not begin at a row of each other, or lie too far."""
+    images, height, width = math.prod(view.shape[:-2]), *view.shape[-2:]
+    if height == 1:
+        pitch = image_pitch if images > 1 else width
+    if pitch == 0 or image_pitch % pitch:
+        return None
+    rows = image_pitch // pitch
+    if max(abs(pitch), images * abs(rows) + height + BEYOND) >= INT_LIMIT:
+        return None
+    return rows, pitch
 
 
 def _merged(axes: list[tuple[int, int]]) -> int | None:

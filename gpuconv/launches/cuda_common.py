@@ -65,6 +65,12 @@ def longs(**values: int) -> tuple[Argument, ...]:
     return ints("long long", **values)
 
 
+def pitches(problem: Problem) -> tuple[Argument, ...]:
+    """Elements from row to row, and rows from image to image, of image and output in C order."""
+    (height, width), (out_h, out_w) = problem.extent, problem.out_extent
+    return ints(pitch=width, image_rows=height, out_pitch=out_w, out_image_rows=out_h)
+
+
 def fill(problem: Problem, specialization: Specialization) -> Argument:
     """The value outside the image, as the sums' type."""
     type_ = dict(specialization.types)["acc_t"]

@@ -10,6 +10,7 @@ from gpuconv.launches.cuda_common import (
     launch,
     longs,
     parameter_bytes,
+    pitches,
     shared_refusal,
     specialize,
     too_long,
@@ -140,5 +141,6 @@ def _launch_tiles(
         *ints(height=height, width=width, out_h=out_h, out_w=out_w),
         *sizes,
         *ints(pad_h=pad_h, pad_w=pad_w, tiles_h=tiles_h, tiles_w=tiles_w),
+        *pitches(problem),
         fill(problem, specialization),
     )

@@ -9,6 +9,7 @@ from gpuconv.launches.cuda_common import (
     ints,
     launch,
     parameter_bytes,
+    pitches,
     shared_refusal,
     specialize,
     too_long,
@@ -94,6 +95,7 @@ def _launch(
         array("out", "out", specialization),
         *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
         *ints(tiles_w=tiles_w, strips=strips, strip_h=strip_h),
+        *pitches(problem),
         fill(problem, specialization),
     )
 

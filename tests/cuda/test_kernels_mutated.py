@@ -21,13 +21,13 @@ FAULTS = [
     ("tiled", "[TILE_W + FILTER_W - 1];", "[TILE_W + FILTER_W - 2];", {"address"}),  # inside the array, outside its row
     (
         "tiled",
-        "sample(image, height, width, tile_y",
-        "sample(image, width, height, tile_y",
+        "sample(image, height, width, pitch, tile_y",
+        "sample(image, width, height, pitch, tile_y",
         {"result"},
     ),
     ("tiled", "if (x < out_w && y < out_h) out", "if (x < out_w) out", {"address", "machine code"}),
     ("tiled", "if (x < out_w && y < out_h) out", "if (x < out_w - 1 && y < out_h) out", {"result"}),
-    ("tiled", "(n * out_h + y) * out_w + x", "(n * out_h + y) * out_h + x", {"address", "machine code"}),
+    ("tiled", "+ y) * out_pitch + x", "+ y) * out_image_rows + x", {"address", "machine code"}),
     ("tiled", "weights.at[r * FILTER_W + s]", "weights.at[s * FILTER_W + r]", {"result"}),
     (
         "tiled",
@@ -37,9 +37,9 @@ FAULTS = [
     ),
     ("tiled", "position >= 0 && position < extent", "position >= 0 && position <= extent", {"address", "machine code"}),
     ("separable", "position < 0 ? 0 : extent - 1", "position < 0 ? 0 : extent", {"address", "machine code"}),
-    ("separable", "filtered[y * TILE_W] = sum", "filtered[y * pitch] = sum", {"address", "machine code"}),
+    ("separable", "filtered[y * TILE_W] = sum", "filtered[y * strip_w] = sum", {"address", "machine code"}),
     ("separable", "if (y < rows) filtered", "filtered", {"address", "machine code"}),
-    ("separable", "x < pitch; x +=", "x < pitch - 1; x +=", {"result", "machine code"}),
+    ("separable", "x < strip_w; x +=", "x < strip_w - 1; x +=", {"result", "machine code"}),
     ("separable", "factors.at[taps_h + s]", "factors.at[s]", {"result"}),
     ("1D", "(count - 1) * dilation + 1", "(count - 1) * dilation", {"result", "machine code"}),
     ("1D", "window = shared + piece", "window = shared + piece - 1", {"result", "machine code"}),

@@ -158,7 +158,7 @@ def test_what_an_output_costs(taps, arch):
 FAULTS = [
     ("+ FILTER_H - 1;", "+ FILTER_H - 2;"),
     ("first - pad_h", "first"),
-    ("out_h + first - (FILTER_H - 1)", "out_h + first - FILTER_H"),
+    ("out_image_rows + first - (FILTER_H - 1)", "out_image_rows + first - FILTER_H"),
     ("wanted ? out_w - x : 0", "wanted ? out_w - x + 1 : 0"),
     ("left + THREADS * VECTOR <= out_w", "left <= out_w"),
     ("left + PITCH * VECTOR <= width", "left <= width"),
