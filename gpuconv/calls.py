@@ -1,8 +1,8 @@
-"""Calls of the core's functions. One that comes again with other values of x is not stated, chosen and planned again.
+"""Calls that come again. One of the core's with other values of x is not stated, chosen and planned again.
 
 What is kept depends on types, shapes, strides, options and the values of small weights alone, and all of these are the
 key. Calls with NumPy arrays on the CPU's backends are kept; all others, and what a key cannot tell apart, go the long
-way.
+way. Layers, whose weights are as new as x, are kept here by `gpuconv.nn.repeated`.
 """
 
 import threading
@@ -18,7 +18,7 @@ from gpuconv.engine import Call, Prepared, prepare
 from gpuconv.options import Options
 from gpuconv.problem import DType, Ints
 
-CAPACITY = 64  # calls that are kept
+CAPACITY = 256  # calls that are kept
 LARGEST = 1 << 16  # bytes of weights that are part of a key
 
 Arguments = dict[str, Any]  # of a call, by name: x, weights and the fields of Options
@@ -26,7 +26,7 @@ Statement = Callable[[Any, Any, Options], Call]  # of x, weights and options
 
 _DEFAULTS = {field.name: field.default for field in fields(Options) if field.name not in ("out", "backend")}
 _PLAIN = (int, bool, str, type(None), type)  # types whose equal values mean the same
-_known: dict[Hashable, "Known"] = {}
+_known: dict[Hashable, Any] = {}  # by whoever made the key
 _lock = threading.Lock()
 
 
@@ -51,13 +51,13 @@ class Known:
 def compute(state: Statement, arguments: Arguments) -> Any:
     """State a call and compute it, or do what is left to do of one that is known."""
     key = key_of(state, arguments)
-    known = None if key is None else _known.get(key)
+    known = None if key is None else find(key)
     if known is None:
         prepared = prepare(call_of(state, arguments))
         known = None if key is None else known_of(prepared)
         if known is None:
             return prepared.finish()
-        _remember(key, known)
+        remember(key, known)
     return known.run(arguments["x"], arguments["out"])
 
 
@@ -99,7 +99,7 @@ def key_of(state: Statement, arguments: Arguments) -> Hashable | None:
     for name, usual in _DEFAULTS.items():
         value = arguments.get(name, usual)
         if value is not usual:
-            found = _key_of_option(value)
+            found = key_of_option(value)
             if found is None:
                 return None
             chosen.append((name, found))
@@ -122,7 +122,7 @@ def _key_of_weights(weights: Any) -> Hashable | None:
     return tuple(map(_key_of_weights, weights)) if sum(factor.nbytes for factor in weights) <= LARGEST else None
 
 
-def _key_of_option(value: Any) -> Hashable | None:
+def key_of_option(value: Any) -> Hashable | None:
     """The type, too: 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
     kind = type(value)
     if kind in _PLAIN or isinstance(value, np.dtype):
@@ -134,8 +134,15 @@ def _key_of_option(value: Any) -> Hashable | None:
     return None
 
 
-def _remember(key: Hashable, known: Known) -> None:
-    """Keep a call, and no more than CAPACITY: the oldest goes."""
+def find(key: Hashable) -> Any:
+    """Return what is kept of a call; None where nothing is."""
+    return _known.get(key)
+
+
+def remember(key: Hashable, known: Any) -> None:
+    """Keep a call, unless that is None, and no more than CAPACITY: the oldest goes."""
+    if known is None:
+        return
     with _lock:
         while len(_known) >= CAPACITY:
             del _known[next(iter(_known))]

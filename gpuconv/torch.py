@@ -20,9 +20,8 @@ import numpy as np
 import torch
 
 from gpuconv.backends.boundary import source_index
-from gpuconv.engine import execute
 from gpuconv.errors import LayerError
-from gpuconv.nn.forward import layer_call
+from gpuconv.nn.forward import layer
 from gpuconv.nn.input_gradient import input_gradient
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, not_negative, positive
 from gpuconv.nn.weight_gradient import weight_gradient
@@ -149,8 +148,8 @@ def _forward(
     """The layer."""
     b = None if bias is None else bias.detach()
     pads: Any = list(padding) or "same"
-    call = layer_call(len(stride), x.detach(), weight.detach(), b, list(stride), pads, list(dilation), groups, mode)
-    return execute(call)  # type: ignore[no-any-return]
+    options = (list(stride), pads, list(dilation), groups, mode)
+    return layer(len(stride), x.detach(), weight.detach(), b, *options)  # type: ignore[no-any-return]
 
 
 @torch.library.custom_op("gpuconv::convolution_input", mutates_args=())

@@ -9,7 +9,7 @@ from gpuconv import backends
 from gpuconv.arrays import adopt
 from gpuconv.engine import Call, facts_of
 from gpuconv.nn.forward import layer_call
-from gpuconv.nn.weight_gradient import weight_gradient
+from gpuconv.nn.weight_gradient import gradient_call as weight_gradient_call
 from gpuconv.planner import Plan
 
 
@@ -39,13 +39,10 @@ def plan_of(call) -> Plan:
     return backends.select(call.problem, facts_of(call), call.backend)[1]
 
 
-def gradient_call(monkeypatch, image, size, dtype="f4", *, last=False, **options) -> Call:
+def gradient_call(image, size, dtype="f4", *, last=False, **options) -> Call:
     """The gradient of a layer with respect to its weights, of random numbers on the compiled backend."""
-    calls = []
     x, w = random(image, dtype), np.zeros(size, dtype)
     shape = layer_call(len(size) - 2, x, w, **options).problem.out_shape
     grad = random(shape, dtype, 1)
     arrays = [channels_last(a) if last else a for a in (x, grad)]
-    monkeypatch.setattr("gpuconv.nn.weight_gradient.execute", calls.append)
-    weight_gradient(len(size) - 2, arrays[0], size, arrays[1], **options)
-    return replace(calls[0], backend="cpu")
+    return replace(weight_gradient_call(len(size) - 2, arrays[0], size, arrays[1], **options), backend="cpu")

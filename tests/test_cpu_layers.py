@@ -255,13 +255,13 @@ def test_blocks(threads, monkeypatch):
 
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(("image", "weights", "options"), CASES)
-def test_gradients_with_respect_to_weights(image, weights, options, last, monkeypatch):
+def test_gradients_with_respect_to_weights(image, weights, options, last):
     for dtype in ("f4", "f8"):
-        check_call(gradient_call(monkeypatch, image, weights, dtype, last=last, **options))
+        check_call(gradient_call(image, weights, dtype, last=last, **options))
 
 
 def test_a_gradient_in_blocks(monkeypatch):
-    call = gradient_call(monkeypatch, (3, 70, 9, 20), (40, 70, 3, 3), padding=1)
+    call = gradient_call((3, 70, 9, 20), (40, 70, 3, 3), padding=1)
     monkeypatch.setattr(layer_gradient_recipe, "PATCH_BYTES", 4096)
     layer_gradient_recipe.gradient_recipe.cache_clear()
     check_call(call)
@@ -286,13 +286,13 @@ def test_gradients_with_respect_to_the_input(stride):
     np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-4 * np.abs(results[1]).max())
 
 
-def test_warmup_compiles_what_usual_layers_take(monkeypatch):
+def test_warmup_compiles_what_usual_layers_take():
     known = set(default_kernels())
     for dtype in ("f4", "f8"):
         for image, weights, options in (*CASES[:2], *CASES[3:6], ((1, 64, 8, 8), (64, 64, 3, 3), {})):
             call, gradient = (
                 call_of(image, weights, dtype, **options),
-                gradient_call(monkeypatch, image, weights, dtype, **options),
+                gradient_call(image, weights, dtype, **options),
             )
             for problem, winograd_ in (
                 (call.problem, plan_of(call).algorithm == "winograd"),

@@ -16,7 +16,7 @@ from gpuconv.planner import Plan, make_plan
 from gpuconv.problem import Problem
 
 if TYPE_CHECKING:
-    from gpuconv.backends import Ready
+    from gpuconv.backends import Ready, ReadyLayer
     from gpuconv.cpu.jit import Kernel
 
 NUMPY_RATE = 1e9  # products a second of the numpy backend
@@ -127,6 +127,13 @@ def prepare(plan: Plan, operands: Operands, out: View) -> "Ready | None":
     if not plan.problem.is_filter or plan.algorithm not in ("direct", "separable", "fft") or not is_direct(plan):
         return None
     return prepare_filter(plan, operands, out)
+
+
+def prepare_layer(plan: Plan, operands: Operands, out: View) -> "ReadyLayer | None":
+    """Make a layer ready for many images and weights; None where it is a plain filter, which is made for its taps."""
+    from gpuconv.cpu.layers import prepare as prepare_layers
+
+    return None if plan.problem.is_filter else prepare_layers(plan, operands, out)
 
 
 def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:

@@ -1,6 +1,9 @@
 """Layers: from a plan and its arrays to jobs."""
 
-from functools import partial
+import ctypes
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -9,14 +12,17 @@ from gpuconv.cpu import pool
 from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.layer_gradient_recipe import gradient_kernel_of, gradient_recipe
 from gpuconv.cpu.layer_recipes import (
+    Recipe,
     dense_kernel_of,
     dense_recipe,
     is_depthwise,
+    shape_of,
     store_kernel_of,
     winograd_kernel_of,
     winograd_recipe,
 )
 from gpuconv.cpu.layer_weights import dense_order, depthwise_order, digest_kernel, packed
+from gpuconv.cpu.target import host
 from gpuconv.cpu.winograd import transformed
 from gpuconv.planner import Plan
 from gpuconv.problem import DType, Problem
@@ -27,23 +33,85 @@ RATE = 80e9  # products of 4 bytes a second on one thread, roughly
 BANDWIDTH = 20e9  # bytes read or written a second
 
 
+@dataclass(frozen=True)
+class Way:
+    """A layer with everything but its arrays, of certain shapes and strides, by one algorithm."""
+
+    recipe: Callable[[int], Recipe]  # of a number of threads
+    order: Callable[[np.ndarray], np.ndarray]  # of weights, as the kernel reads them
+    name: Hashable  # of that order
+    worth_threads: bool
+
+    def run(self, image: np.ndarray, weights: np.ndarray, bias: np.ndarray, out: np.ndarray) -> bool:
+        """Compute; whether the outputs can be used."""
+        threads = get_num_threads() if self.worth_threads else 1
+        found, spoilt = self.recipe(threads), ctypes.c_int64()
+        job = found.job.run_on(image, out)
+        job.point(weights=packed(weights, self.name, self.order), bias=bias)
+        job.set(spoilt=ctypes.addressof(spoilt))
+        job.alive.append(spoilt)
+        pool.run(found.driver, job, threads)
+        return not spoilt.value
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A layer with everything but its arrays; `ways` are tried in turn."""
+
+    dtype: DType  # of accumulators
+    no_bias: np.ndarray
+    ways: tuple[Way, ...]
+
+    def run(self, image: np.ndarray, weights: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
+        """Compute; `out` must not overlap the others."""
+        added = self.no_bias
+        if bias is not None:
+            added = np.zeros(self.no_bias.shape, self.dtype)
+            added[: len(bias)] = bias
+        weights = weights.astype(self.dtype, copy=False)
+        for way in self.ways:
+            if way.run(image, weights, added, out):
+                break
+
+
+@dataclass(frozen=True)
+class ReadyGradient:
+    """A layer's gradient with respect to its weights, with everything but its arrays."""
+
+    recipe: Callable[[int], Recipe]  # of a number of threads
+    worth_threads: bool
+
+    def run(self, image: np.ndarray, grad: np.ndarray, bias: None, out: np.ndarray) -> None:
+        """Compute; `out` must not overlap the others."""
+        threads = get_num_threads() if self.worth_threads else 1
+        found = self.recipe(threads)
+        job = found.job.run_on(image, out)
+        job.point(grad=grad)
+        pool.run(found.driver, job, threads)
+
+
 def compute_layer(plan: Plan, operands: Operands, out: np.ndarray) -> None:
     """Compute a layer, or a layer's gradient with respect to its weights, into `out`, whatever overlaps it."""
-    problem, dtype = plan.problem, plan.accumulator
     image, weights = operands.image, operands.full_weights()
     overlapping = np.may_share_memory(image, out) or np.may_share_memory(weights, out)
     target = np.empty(out.shape, out.dtype) if overlapping else out
-    if problem.op == "weight_gradient":
-        _gradient(plan, image, weights, target)
-    else:
-        bias = np.zeros(problem.channels_out + 4 * 16, dtype)  # read by whole vectors
-        if operands.bias is not None:
-            bias[: problem.channels_out] = operands.bias
-        weights = weights.astype(dtype, copy=False)
-        if plan.algorithm != "winograd" or not _winograd(problem, image, weights, bias, target):
-            _dense(problem, image, weights, bias, target)
+    prepare(plan, operands, target).run(image, weights, operands.bias, target)
     if target is not out:
         out[...] = target
+
+
+def prepare(plan: Plan, operands: Operands, out: np.ndarray) -> Ready | ReadyGradient:
+    """Make a layer ready; of image, weights and output, shapes and strides count alone."""
+    problem, dtype, image = plan.problem, plan.accumulator, operands.image
+    if problem.op == "weight_gradient":
+        grad = operands.full_weights()
+        recipe = partial(gradient_recipe, problem, dtype, image.strides + grad.strides + out.strides)
+        return ReadyGradient(lru_cache(maxsize=4)(recipe), _worth_threads(problem.multiply_adds, image, grad))
+    ways: tuple[Way, ...] = (_direct(problem, dtype, image, out),)
+    if plan.algorithm == "winograd":
+        ways = (_winograd(problem, dtype, image, out), *ways)
+    no_bias = np.zeros(problem.channels_out + 4 * 16, dtype)  # read by whole vectors
+    return Ready(dtype, no_bias, ways)
 
 
 def kernels(problem: Problem, dtype: DType, *, winograd: bool) -> tuple[Kernel, ...]:
@@ -54,42 +122,28 @@ def kernels(problem: Problem, dtype: DType, *, winograd: bool) -> tuple[Kernel, 
     return main, store_kernel_of(problem, dtype), digest_kernel()
 
 
-def _dense(problem: Problem, image: np.ndarray, weights: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:
-    """Layers of any kind, directly."""
-    threads = _threads(problem.multiply_adds, image, out)
-    found = dense_recipe(problem, weights.dtype, image.strides + out.strides, threads)
-    lanes, vectors = found.shape.lanes, found.shape.vectors
+def _direct(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) -> Way:
+    """Layers of any kind."""
+    recipe = partial(dense_recipe, problem, dtype, image.strides + out.strides)
+    shape = shape_of(problem, dtype)
+    order: Callable[[np.ndarray], np.ndarray]
+    name: Hashable
     if is_depthwise(problem):
-        ready = packed(weights, ("depthwise", lanes), partial(depthwise_order, lanes=lanes))
+        order, name = partial(depthwise_order, lanes=shape.lanes), ("depthwise", shape.lanes)
     else:
-        order = partial(dense_order, groups=problem.groups, lanes=lanes, vectors=vectors)
-        ready = packed(weights, ("dense", problem.groups, lanes, vectors), order)
-    job = found.job.run_on(image, out)
-    job.point(weights=ready, bias=bias)
-    pool.run(found.driver, job, threads)
+        order = partial(dense_order, groups=problem.groups, lanes=shape.lanes, vectors=shape.vectors)
+        name = "dense", problem.groups, shape.lanes, shape.vectors
+    return Way(lru_cache(maxsize=4)(recipe), order, name, _worth_threads(problem.multiply_adds, image, out))
 
 
-def _winograd(problem: Problem, image: np.ndarray, weights: np.ndarray, bias: np.ndarray, out: np.ndarray) -> bool:
-    """3 x 3 layers of stride 1 in fewer products; whether the outputs can be used."""
-    threads = _threads(problem.multiply_adds // 4, image, out)
-    found = winograd_recipe(problem, weights.dtype, image.strides + out.strides, threads)
-    lanes = found.shape.lanes
-    job, spoilt = found.job.run_on(image, out), np.zeros(1, np.int64)
-    job.point(weights=packed(weights, ("winograd", lanes), partial(transformed, lanes=lanes)), bias=bias, spoilt=spoilt)
-    pool.run(found.driver, job, threads)
-    return not spoilt[0]
+def _winograd(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) -> Way:
+    """3 x 3 layers of stride 1 in fewer products."""
+    recipe, lanes = partial(winograd_recipe, problem, dtype, image.strides + out.strides), host().lanes(dtype.itemsize)
+    worth_threads = _worth_threads(problem.multiply_adds // 4, image, out)
+    return Way(lru_cache(maxsize=4)(recipe), partial(transformed, lanes=lanes), ("winograd", lanes), worth_threads)
 
 
-def _gradient(plan: Plan, image: np.ndarray, grad: np.ndarray, out: np.ndarray) -> None:
-    """The gradient with respect to the weights."""
-    threads = _threads(plan.problem.multiply_adds, image, grad)
-    found = gradient_recipe(plan.problem, plan.accumulator, image.strides + grad.strides + out.strides, threads)
-    job = found.driver, found.job.run_on(image, out)
-    job[1].point(grad=grad)
-    pool.run(*job, threads)
-
-
-def _threads(work: int, image: np.ndarray, out: np.ndarray) -> int:
-    """Threads that so many products are worth."""
+def _worth_threads(work: int, image: np.ndarray, out: np.ndarray) -> bool:
+    """Whether so many products are worth waking threads."""
     seconds = work * max(4, out.itemsize) / 4 / RATE + (image.nbytes + out.nbytes) / BANDWIDTH
-    return get_num_threads() if seconds > LEAST_SECONDS else 1
+    return seconds > LEAST_SECONDS

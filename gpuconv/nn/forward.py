@@ -4,8 +4,9 @@ from typing import Any
 
 from gpuconv.arrays import Operands, adopt
 from gpuconv.dtypes import default_compute_dtype
-from gpuconv.engine import Call, execute
+from gpuconv.engine import Call
 from gpuconv.errors import check_choice
+from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, check_dtypes, check_extent, check_shapes, pads, positive
 from gpuconv.problem import Problem
 
@@ -29,7 +30,7 @@ def conv1d(
     Parameters
     ----------
     input : array, shape (N, C_in, L) or (C_in, L)
-        Signals, of any array type; float16/32/64, complex64/128 or integer.
+        Signals, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_out, C_in / groups, K)
         Filters, of the input's dtype.
     bias : array, shape (C_out,), optional
@@ -49,8 +50,9 @@ def conv1d(
     Returns
     -------
     array, shape (N, C_out, L_out) or (C_out, L_out)
-        Of the input's type, dtype and device, L_out = floor((L + 2 p - d (K - 1) - 1) / s) + 1. float16 is summed in
-        float32. Error bound as in `gpuconv.convolve`, with n = C_in / groups * K taps; integers wrap as torch's do.
+        Of the input's type, dtype and device, L_out = floor((L + 2 p - d (K - 1) - 1) / s) + 1. float16 and bfloat16
+        are summed in float32. Error bound as in `gpuconv.convolve`, with n = C_in / groups * K taps; integers wrap as
+        torch's do.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def conv1d(
     >>> conv1d(np.array([[3, 2, 1, 0]]), np.array([[[1, 0, -1]]]), padding=1)
     array([[-2,  2,  2,  1]])
     """
-    return execute(layer_call(1, input, weight, bias, stride, padding, dilation, groups, padding_mode))
+    return layer(1, input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
 def conv2d(
@@ -94,7 +96,7 @@ def conv2d(
     Parameters
     ----------
     input : array, shape (N, C_in, H, W) or (C_in, H, W)
-        Images, of any array type; float16/32/64, complex64/128 or integer.
+        Images, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_out, C_in / groups, R, S)
         Filters, of the input's dtype.
     bias, stride, padding, dilation, groups, padding_mode : optional
@@ -122,7 +124,7 @@ def conv2d(
     >>> conv2d(images, filters, np.zeros(16, "float32"), stride=2, padding=1).shape
     (8, 16, 16, 16)
     """
-    return execute(layer_call(2, input, weight, bias, stride, padding, dilation, groups, padding_mode))
+    return layer(2, input, weight, bias, stride, padding, dilation, groups, padding_mode)
 
 
 def conv3d(
@@ -142,7 +144,7 @@ def conv3d(
     Parameters
     ----------
     input : array, shape (N, C_in, D, H, W) or (C_in, D, H, W)
-        Volumes, of any array type; float16/32/64, complex64/128 or integer.
+        Volumes, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_out, C_in / groups, Q, R, S)
         Filters, of the input's dtype.
     bias, stride, padding, dilation, groups, padding_mode : optional
@@ -169,7 +171,22 @@ def conv3d(
     >>> conv3d(np.ones((1, 5, 6, 7), "float32"), np.ones((2, 1, 3, 3, 3), "float32")).shape
     (2, 3, 4, 5)
     """
-    return execute(layer_call(3, input, weight, bias, stride, padding, dilation, groups, padding_mode))
+    return layer(3, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+
+
+def layer(
+    rank: int,
+    input_: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PerAxis = 1,
+    padding: PerAxis | str = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Any:
+    """Compute a layer of any rank."""
+    return compute(_stated, rank, (input_, weight, bias), (stride, padding, dilation, groups, padding_mode))
 
 
 def layer_call(
@@ -208,3 +225,8 @@ def layer_call(
     )
     operands = Operands(x.view, w.view, bias=None if b is None else b.view)
     return Call(problem, x, operands, tuple(range(x.view.ndim)))
+
+
+def _stated(*arguments: Any) -> Stated:
+    call = layer_call(*arguments)
+    return Stated(call.x, [call])

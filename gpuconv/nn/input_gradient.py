@@ -3,8 +3,11 @@
 from typing import Any
 
 from gpuconv.arrays import adopt
+from gpuconv.nn.pieces import Transposed
+from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PerAxis, Sizes, gradient_geometry
-from gpuconv.nn.transposed import Transposed, execute_transposed
+from gpuconv.nn.transposed import transposed_layer
+from gpuconv.problem import Ints
 
 
 def conv1d_input(
@@ -150,8 +153,22 @@ def input_gradient(
     groups: int = 1,
 ) -> Any:
     """Compute the gradient of a layer of any rank with respect to its input."""
+    options = (tuple(input_size), stride, padding, dilation, groups)
+    return compute(_gradient, rank, (grad_output, weight, None), options)
+
+
+def _gradient(
+    rank: int,
+    grad_output: Any,
+    weight: Any,
+    _bias: None,
+    size: Ints,
+    stride: PerAxis,
+    padding: PerAxis | str,
+    dilation: PerAxis,
+    groups: int,
+) -> Stated:
     grad, w = adopt("grad_output", grad_output), adopt("weight", weight)
-    size = tuple(input_size)
     geometry = gradient_geometry(rank, size, tuple(w.view.shape), grad, stride, padding, dilation, groups)
     strides, (before, _), dilations = geometry
-    return execute_transposed(grad, w, None, Transposed(size[-rank:], strides, before, dilations, groups))
+    return transposed_layer(grad, w, None, Transposed(size[-rank:], strides, before, dilations, groups))

@@ -1,18 +1,20 @@
 """Transposed layers: torch.nn.functional's conv_transpose1d, 2d and 3d."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from gpuconv.arrays import Adopted, Operands, View, adopt, every
+from gpuconv.arrays import Adopted, Operands, View, adopt
 from gpuconv.dtypes import default_compute_dtype
-from gpuconv.engine import Call, execute
+from gpuconv.engine import Call
 from gpuconv.errors import LayerError
-from gpuconv.nn.phases import Phase, phases
+from gpuconv.nn.phases import Phase
+from gpuconv.nn.pieces import Pieces, Transposed, pieces_of
+from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PerAxis, check_dtypes, check_rank, not_negative, positive
-from gpuconv.problem import Ints, Problem
+from gpuconv.problem import Problem
 
 
 def conv_transpose1d(
@@ -35,7 +37,7 @@ def conv_transpose1d(
     Parameters
     ----------
     input : array, shape (N, C_in, L) or (C_in, L)
-        Signals, of any array type; float16/32/64, complex64/128 or integer.
+        Signals, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_in, C_out / groups, K)
         Filters, of the input's dtype.
     bias : array, shape (C_out,), optional
@@ -71,7 +73,7 @@ def conv_transpose1d(
     >>> conv_transpose1d(np.array([[3, 2, 1]]), np.array([[[1, 10]]]), stride=2)
     array([[ 3, 30,  2, 20,  1, 10]])
     """
-    return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return compute(_conv_transpose, 1, (input, weight, bias), (stride, padding, output_padding, groups, dilation))
 
 
 def conv_transpose2d(
@@ -91,7 +93,7 @@ def conv_transpose2d(
     Parameters
     ----------
     input : array, shape (N, C_in, H, W) or (C_in, H, W)
-        Images, of any array type; float16/32/64, complex64/128 or integer.
+        Images, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_in, C_out / groups, R, S)
         Filters, of the input's dtype.
     bias, stride, padding, output_padding, groups, dilation : optional
@@ -118,7 +120,7 @@ def conv_transpose2d(
     >>> conv_transpose2d(np.ones((8, 16, 7, 7), "f4"), np.ones((16, 4, 4, 4), "f4"), stride=2, padding=1).shape
     (8, 4, 14, 14)
     """
-    return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return compute(_conv_transpose, 2, (input, weight, bias), (stride, padding, output_padding, groups, dilation))
 
 
 def conv_transpose3d(
@@ -136,7 +138,7 @@ def conv_transpose3d(
     Parameters
     ----------
     input : array, shape (N, C_in, D, H, W) or (C_in, D, H, W)
-        Volumes, of any array type; float16/32/64, complex64/128 or integer.
+        Volumes, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_in, C_out / groups, Q, R, S)
         Filters, of the input's dtype.
     bias, stride, padding, output_padding, groups, dilation : optional
@@ -163,18 +165,7 @@ def conv_transpose3d(
     >>> conv_transpose3d(np.ones((2, 3, 4, 5), "f4"), np.ones((2, 1, 2, 2, 2), "f4"), stride=2).shape
     (1, 6, 8, 10)
     """
-    return _conv_transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-@dataclass(frozen=True)
-class Transposed:
-    """Geometry of a transposed layer, by axis."""
-
-    outputs: Ints
-    stride: Ints
-    before: Ints
-    dilation: Ints
-    groups: int
+    return compute(_conv_transpose, 3, (input, weight, bias), (stride, padding, output_padding, groups, dilation))
 
 
 def _conv_transpose(
@@ -187,7 +178,7 @@ def _conv_transpose(
     output_padding: PerAxis,
     groups: int,
     dilation: PerAxis,
-) -> Any:
+) -> Stated:
     x, w = adopt("input", input_), adopt("weight", weight)
     b = None if bias is None else adopt("bias", bias)
     check_rank(f"conv_transpose{rank}d", rank, x, w)
@@ -201,11 +192,11 @@ def _conv_transpose(
     outputs = tuple((n - 1) * s - 2 * p + d * (k - 1) + m + 1 for n, k, s, p, d, m in axes)
     if min(outputs) < 1:
         raise LayerError(f"padding must leave an output; it would have the spatial shape {outputs}")
-    return execute_transposed(x, w, b, Transposed(outputs, strides, before, dilations, groups))
+    return transposed_layer(x, w, b, Transposed(outputs, strides, before, dilations, groups))
 
 
-def execute_transposed(x: Adopted, w: Adopted, b: Adopted | None, layer: Transposed) -> Any:
-    """Compute every phase into its place in the result."""
+def transposed_layer(x: Adopted, w: Adopted, b: Adopted | None, layer: Transposed) -> Stated:
+    """State a forward layer for each phase, with its place in the result."""
     rank, groups = len(layer.outputs), layer.groups
     channels = x.view.shape[-rank - 1]
     if groups < 1 or channels % groups or channels != w.view.shape[0]:
@@ -218,61 +209,14 @@ def execute_transposed(x: Adopted, w: Adopted, b: Adopted | None, layer: Transpo
         raise LayerError(f"bias must be 1D with {channels_out} elements; got shape {tuple(b.view.shape)}")
     check_dtypes(x, w, b)
     result = x.empty((*x.view.shape[: -rank - 1], channels_out, *layer.outputs), x.view.dtype)
-    bias = None if b is None else b.view
-    for image, taps, offset, out in _by_group(x.view, w.view, bias, result.view, groups, rank):
-        for call in _calls(replace(x, view=image), taps, offset, replace(result, view=out), layer):
-            execute(call)
-    return x.deliver(result)
-
-
-def _by_group(image: View, weights: View, bias: View | None, out: View, groups: int, rank: int) -> Any:
-    """(image, weights with exchanged channels, bias, out): all groups at once where that is a view, or on the host."""
-    channels, outputs = weights.shape[0] // groups, weights.shape[1]
-    if isinstance(weights, np.ndarray):
-        grouped = weights.reshape(groups, channels, *weights.shape[1:]).swapaxes(1, 2)
-        return [(image, grouped.reshape(groups * outputs, channels, *weights.shape[2:]), bias, out)]
-    if groups == 1:
-        return [(image, weights.transpose((1, 0, *range(2, weights.ndim))), bias, out)]
-    if channels == outputs == 1:
-        return [(image, weights, bias, out)]
-    axis = image.ndim - rank - 1
-    return [
-        (
-            every(image, axis, g * channels, 1, channels),
-            every(weights, 0, g * channels, 1, channels).transpose((1, 0, *range(2, weights.ndim))),
-            None if bias is None else every(bias, 0, g * outputs, 1, outputs),
-            every(out, axis, g * outputs, 1, outputs),
-        )
-        for g in range(groups)
-    ]
-
-
-def _calls(x: Adopted, weights: View, bias: View | None, result: Adopted, layer: Transposed) -> list[Call]:
-    """One forward layer for each phase; `weights` are (channels_out, channels_in / groups, *filter)."""
-    rank, first = len(layer.outputs), x.view.ndim - len(layer.outputs)
-    filter_ = weights.shape[-rank:]
-    axes = zip(x.view.shape[first:], layer.outputs, filter_, layer.stride, layer.before, layer.dilation, strict=True)
+    split = Pieces(rank, groups, pieces_of(layer, x.view.shape[-rank:], w.view.shape[-rank:]))
+    arrays = split(x.view, w.view, None if b is None else b.view, result.view)
     calls = []
-    for parts in itertools.product(*(phases(*axis) for axis in axes)):
-        out = result.view
-        for axis, (part, stride) in enumerate(zip(parts, layer.stride, strict=True)):
-            out = every(out, first + axis, part.start, stride, part.count)
-        problem = _problem(x.view, weights, bias, parts)
-        operands = Operands(x.view, _taps(weights, parts), bias=bias)
-        order = tuple(range(x.view.ndim))
-        calls.append(Call(problem, x, operands, order, replace(result, view=out)))
-    return calls
-
-
-def _taps(weights: View, parts: tuple[Phase, ...]) -> View:
-    """The taps of a phase; a single zero stands for none."""
-    if not all(part.taps for part in parts):
-        shape = (*weights.shape[:2], *(max(1, len(part.taps)) for part in parts))
-        return np.zeros(shape, weights.dtype)
-    for axis, part in enumerate(parts):
-        step = part.taps[1] - part.taps[0] if len(part.taps) > 1 else -1
-        weights = every(weights, 2 + axis, part.taps[0], step, len(part.taps))
-    return weights
+    for (image, taps, bias, out), piece in zip(arrays, itertools.cycle(split.pieces), strict=False):
+        operands, order = Operands(image, taps, bias=bias), tuple(range(image.ndim))
+        problem = _problem(image, taps, bias, piece.parts)
+        calls.append(Call(problem, replace(x, view=image), operands, order, replace(result, view=out)))
+    return Stated(x, calls, result, split)
 
 
 def _problem(image: View, weights: View, bias: View | None, parts: tuple[Phase, ...]) -> Problem:

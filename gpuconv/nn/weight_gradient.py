@@ -4,7 +4,8 @@ from typing import Any
 
 from gpuconv.arrays import Operands, adopt
 from gpuconv.dtypes import default_compute_dtype
-from gpuconv.engine import Call, execute
+from gpuconv.engine import Call
+from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, Sizes, check_dtypes, gradient_geometry
 from gpuconv.problem import Problem
 
@@ -152,6 +153,22 @@ def weight_gradient(
     padding_mode: str = "zeros",
 ) -> Any:
     """Compute the gradient of a layer of any rank with respect to its weights."""
+    options = (tuple(weight_size), stride, padding, dilation, groups, padding_mode)
+    return compute(_gradient, rank, (input_, grad_output, None), options)
+
+
+def gradient_call(
+    rank: int,
+    input_: Any,
+    weight_size: Sizes,
+    grad_output: Any,
+    stride: PerAxis = 1,
+    padding: PerAxis | str = 0,
+    dilation: PerAxis = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> Call:
+    """Validate the arguments of `weight_gradient` and state its Problem."""
     x, grad = adopt("input", input_), adopt("grad_output", grad_output)
     shape, filters = tuple(x.view.shape), tuple(weight_size)
     strides, (before, after), dilations = gradient_geometry(
@@ -171,4 +188,9 @@ def weight_gradient(
         out_dtype=x.view.dtype,
         op="weight_gradient",
     )
-    return execute(Call(problem, x, Operands(x.view, grad.view), tuple(range(rank + 2))))
+    return Call(problem, x, Operands(x.view, grad.view), tuple(range(rank + 2)))
+
+
+def _gradient(rank: int, input_: Any, grad_output: Any, _bias: None, size: Sizes, *options: Any) -> Stated:
+    call = gradient_call(rank, input_, size, grad_output, *options)
+    return Stated(call.x, [call])
