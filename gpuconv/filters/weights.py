@@ -7,7 +7,6 @@ References
 .. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
 """
 
-import math
 from numbers import Integral
 
 import numpy as np
@@ -17,51 +16,19 @@ from gpuconv.filters.derivatives import prewitt as prewitt
 from gpuconv.filters.derivatives import scharr as scharr
 from gpuconv.filters.derivatives import sobel as sobel
 from gpuconv.filters.derivatives import sobel_pair as sobel_pair
+from gpuconv.filters.gaussians import MAX_RADIUS as MAX_RADIUS
+from gpuconv.filters.gaussians import dog as dog
+from gpuconv.filters.gaussians import gaussian as gaussian
+from gpuconv.filters.gaussians import log as log
+from gpuconv.filters.gaussians import log_pair as log_pair
+from gpuconv.filters.patterns import gabor as gabor
+from gpuconv.filters.patterns import match_template as match_template
+from gpuconv.filters.patterns import roberts as roberts
+from gpuconv.filters.windows import disk as disk
+from gpuconv.filters.windows import motion_blur as motion_blur
+from gpuconv.filters.windows import savgol as savgol
 
 Weights = NDArray[np.float64]
-
-MAX_RADIUS = 1_000_000
-
-
-def gaussian(sigma: float, truncate: float = 4.0) -> Weights:
-    """Return the 1D Gaussian ``exp(-i**2 / (2 sigma**2))``, i = -r..r, divided by its sum.
-
-    Parameters
-    ----------
-    sigma : float
-        Standard deviation in samples, greater than 0.
-    truncate : float
-        The radius r is ``truncate * sigma``, rounded to a whole number.
-
-    Returns
-    -------
-    ndarray
-        2 r + 1 weights whose sum is 1. The 2D Gaussian is their outer product: take them for both axes of
-        `gpuconv.sepconvolve`.
-
-    Raises
-    ------
-    ValueError
-        If sigma or truncate is not a finite number greater than 0, or the radius exceeds 1,000,000 samples.
-
-    References
-    ----------
-    Gonzalez & Woods [1]_, section 3.5.
-
-    Examples
-    --------
-    >>> gaussian(0.5, truncate=2).round(3).tolist()
-    [0.107, 0.787, 0.107]
-    """
-    for name, value in (("sigma", sigma), ("truncate", truncate)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be a finite number greater than 0; got {value}")
-    if truncate * sigma > MAX_RADIUS:
-        raise ValueError(f"truncate * sigma must be at most {MAX_RADIUS:,} samples; got {truncate * sigma:g}")
-    radius = int(truncate * sigma + 0.5)
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    normalized: Weights = weights / weights.sum()
-    return normalized
 
 
 def box(n: int) -> Weights:
@@ -98,6 +65,17 @@ def box(n: int) -> Weights:
     if not 1 <= n <= 2 * MAX_RADIUS + 1:
         raise ValueError(f"n must be from 1 to {2 * MAX_RADIUS + 1:,}; got {n}")
     return np.full(int(n), 1 / int(n))
+
+
+def moving_average(n: int) -> Weights:
+    """Return the 1D moving average ``1/n, ..., 1/n``: the same as `box`, for one axis alone.
+
+    Examples
+    --------
+    >>> moving_average(2).tolist()
+    [0.5, 0.5]
+    """
+    return box(n)
 
 
 def sharpen() -> Weights:
