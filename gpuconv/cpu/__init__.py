@@ -12,7 +12,8 @@ filters.
 
 Layers: `layers` is what the backend calls; `layer_recipes` and `layer_gradient_recipe` choose a kernel and make its
 job, `layer_geometry` says where arrays lie and cuts them into blocks, `layer_weights` orders weights and keeps them.
-Each kernel loads patches (`layer_patch`), then `dense`, `winograd` or `layer_gradient` sums; `layer_store` writes outputs.
+Each kernel loads patches (`layer_patch`), then `dense`, `winograd` or `layer_gradient` sums; `layer_store` writes
+outputs.
 
 Transforms: `fft` makes a filter of many taps ready, with a tile and kernels from `fft_recipe` and a spectrum from
 `fft_spectrum`. `fft_tiles` is the driver, and `fft_kernels` transforms a tile by `fft_passes`, made of the butterflies
