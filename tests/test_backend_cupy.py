@@ -105,7 +105,8 @@ def test_what_lies_right_is_not_copied(monkeypatch):
 
     monkeypatch.setattr(backend, "contiguous", contiguous)
     convolve(x, out=out)
-    assert [array.data.ptr for _, array in made] == [x.data.ptr]
+    assert all(array.data.ptr == x.data.ptr for _, array in made)  # nothing, where kernels take it as it lies
+    assert_right(out)
 
 
 SLICES = {
