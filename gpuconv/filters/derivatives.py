@@ -4,8 +4,8 @@ Convolution turns its weights by half a turn: the difference ``[1, 0, -1]`` give
 
 References
 ----------
-.. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018, section 3.6.
-.. [2] H. Scharr, Optimale Operatoren in der Digitalen Bildverarbeitung, Heidelberg, 2000.
+R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018, section 3.6.
+H. Scharr, Optimale Operatoren in der Digitalen Bildverarbeitung, Heidelberg, 2000.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ def sobel(axis: int) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_; the same result as `scipy.ndimage.sobel`, 8 times the slope per sample.
+    Gonzalez & Woods; the same result as `scipy.ndimage.sobel`, 8 times the slope per sample.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def prewitt(axis: int) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_; the same result as `scipy.ndimage.prewitt`, 6 times the slope per sample.
+    Gonzalez & Woods; the same result as `scipy.ndimage.prewitt`, 6 times the slope per sample.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def scharr(axis: int) -> Weights:
 
     References
     ----------
-    Scharr [2]_; the same result as OpenCV's ``Scharr``, 32 times the slope per sample.
+    Scharr; the same result as OpenCV's ``Scharr``, 32 times the slope per sample.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 References
 ----------
-.. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
+R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
 """
 
 import math
@@ -38,7 +38,7 @@ def gaussian(sigma: float, truncate: float = 4.0) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 3.5.
+    Gonzalez & Woods, section 3.5.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def log(sigma: float, truncate: float = 4.0) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 10.2, "The Marr-Hildreth edge detector".
+    Gonzalez & Woods, section 10.2, "The Marr-Hildreth edge detector".
 
     Examples
     --------
@@ -119,7 +119,7 @@ def dog(sigma: float, wider: float, truncate: float = 4.0) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 10.2, "The Marr-Hildreth edge detector".
+    Gonzalez & Woods, section 10.2, "The Marr-Hildreth edge detector".
 
     Examples
     --------

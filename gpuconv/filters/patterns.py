@@ -2,9 +2,9 @@
 
 References
 ----------
-.. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
-.. [2] J. G. Daugman, Uncertainty relation for resolution in space, spatial frequency, and orientation optimized by
-   two-dimensional visual cortical filters, Journal of the Optical Society of America A 2 (7), 1985.
+R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
+J. G. Daugman, Uncertainty relation for resolution in space, spatial frequency, and orientation optimized by
+two-dimensional visual cortical filters, Journal of the Optical Society of America A 2 (7), 1985.
 """
 
 import math
@@ -30,7 +30,7 @@ def roberts(axis: int) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 10.2; the square root of 2 times the slope per sample.
+    Gonzalez & Woods, section 10.2; the square root of 2 times the slope per sample.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def gabor(sigma: float, wavelength: float, angle: float = 0.0, phase: float = 0.
 
     References
     ----------
-    Daugman [2]_; OpenCV's ``getGaborKernel`` has neither the c nor the division.
+    Daugman; OpenCV's ``getGaborKernel`` has neither the c nor the division.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def match_template(template: ArrayLike) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 12.2, "Matching by correlation".
+    Gonzalez & Woods, section 12.2, "Matching by correlation".
 
     Examples
     --------

@@ -4,7 +4,7 @@ Convolution turns its weights by half a turn: a derivative is written ``[1, 0, -
 
 References
 ----------
-.. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
+R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
 """
 
 from numbers import Integral
@@ -53,7 +53,7 @@ def box(n: int) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 3.5.
+    Gonzalez & Woods, section 3.5.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def sharpen() -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 3.6, "Using the second derivative for image sharpening".
+    Gonzalez & Woods, section 3.6, "Using the second derivative for image sharpening".
 
     Examples
     --------
@@ -98,7 +98,7 @@ def laplace() -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 3.6; the same weights as `scipy.ndimage.laplace`.
+    Gonzalez & Woods, section 3.6; the same weights as `scipy.ndimage.laplace`.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def emboss() -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 10.2, the Prewitt operators for diagonal edges.
+    Gonzalez & Woods, section 10.2, the Prewitt operators for diagonal edges.
 
     Examples
     --------

@@ -2,9 +2,9 @@
 
 References
 ----------
-.. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
-.. [2] A. Savitzky and M. J. E. Golay, Smoothing and Differentiation of Data by Simplified Least Squares Procedures,
-   Analytical Chemistry 36 (8), 1964.
+R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., Pearson, 2018.
+A. Savitzky and M. J. E. Golay, Smoothing and Differentiation of Data by Simplified Least Squares Procedures,
+Analytical Chemistry 36 (8), 1964.
 """
 
 import math
@@ -38,7 +38,7 @@ def disk(radius: float) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 3.5, on lowpass filters of circular symmetry.
+    Gonzalez & Woods, section 3.5, on lowpass filters of circular symmetry.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def motion_blur(length: float, angle: float = 0.0) -> Weights:
 
     References
     ----------
-    Gonzalez & Woods [1]_, section 5.6, on blur by uniform linear motion.
+    Gonzalez & Woods, section 5.6, on blur by uniform linear motion.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def savgol(n: int, degree: int, order: int = 0) -> Weights:
 
     References
     ----------
-    Savitzky & Golay [2]_; the same weights as `scipy.signal.savgol_coeffs`.
+    Savitzky & Golay; the same weights as `scipy.signal.savgol_coeffs`.
 
     Examples
     --------
