@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import gpuconv.torch as ours  # noqa: E402 - needs torch
+from gpuconv.torch_operators import convolution  # noqa: E402
 
 MODULES = {1: (ours.Conv1d, torch.nn.Conv1d), 2: (ours.Conv2d, torch.nn.Conv2d), 3: (ours.Conv3d, torch.nn.Conv3d)}
 
@@ -66,8 +67,8 @@ def test_modules_are_torchs(rank, stride, padding, mode):
 
 def test_operators_are_well_registered():
     x, weight, bias = tensor(1, 2, 5), tensor(3, 2, 3, seed=1), tensor(3, seed=2)
-    torch.library.opcheck(ours._forward, (x, weight, bias, [2], [1], [1], 1, "zeros"))
-    torch.library.opcheck(ours._forward, (x, weight, None, [1], [], [2], 1, "reflect"))
+    torch.library.opcheck(convolution, (x, weight, bias, [2], [1], [1], 1, "zeros"))
+    torch.library.opcheck(convolution, (x, weight, None, [1], [], [2], 1, "reflect"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
