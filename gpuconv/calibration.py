@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from gpuconv import backends, rates
-from gpuconv.core import convolve, filter_call, sepconvolve
+from gpuconv.core import convolve, sepconvolve
 from gpuconv.costs import transform_seconds
 from gpuconv.engine import prepare
 from gpuconv.facts import RATES, Facts, Rates
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 from gpuconv.threads import get_num_threads, set_num_threads
 
 SECONDS = 0.03  # spent on each rate

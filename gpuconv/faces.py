@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from gpuconv.arrays import Adopted, adopt, flip
-from gpuconv.core import conjugate
+from gpuconv.statements import conjugate
 
 
 def conjugated(name: str, x: Adopted) -> Adopted:

@@ -10,10 +10,10 @@ from gpuconv.arrays import adopt
 from gpuconv.backends.cupy_arrays import stream_pointer
 from gpuconv.backends.cupy_plans import OnDevice
 from gpuconv.bounds import ErrorBound
-from gpuconv.core import convolution, correlation, separable_call
 from gpuconv.engine import prepare
 from gpuconv.options import check_out
 from gpuconv.problem import DType, Ints, Problem
+from gpuconv.statements import convolution, correlation, separable_call
 
 STATEMENTS = {"convolve": convolution, "correlate": correlation, "sepconvolve": separable_call}
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from gpuconv.backends.boundary import gather
-from gpuconv.core import convolve, filter_call
+from gpuconv.core import convolve
 from gpuconv.options import Options, PerAxis
 from gpuconv.problem import Ints, Problem
+from gpuconv.statements import filter_call
 
 PRINTED_STEPS = 16
 

@@ -18,7 +18,6 @@ import numpy as np
 
 from gpuconv import backends, tuned_file
 from gpuconv.arrays import adopt
-from gpuconv.core import filter_call, separable_call
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call, facts_of
 from gpuconv.errors import BackendUnavailableError, check_choice
@@ -30,6 +29,7 @@ from gpuconv.options import Options
 from gpuconv.planner import Plan, make_plan
 from gpuconv.problem import Problem
 from gpuconv.reference import error_share
+from gpuconv.statements import filter_call, separable_call
 
 SIZES = (1024, 2048, 4096, 512)  # width and height of images, the most usual first
 DTYPES = ("float32", "uint8", "float16", "float64")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from gpuconv import backends, oracle
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import Call, prepare
 from gpuconv.errors import UnsupportedProblemError
 from gpuconv.filters.gradient import magnitude_call
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
+from gpuconv.statements import filter_call, separable_call
 
 BOUNDARIES = ("zero", "edge", "symmetric", "mirror", "wrap")
 SHAPES = ((1, 1), (17, 33), (40, 131))  # smaller than a tile, odd, more than one tile

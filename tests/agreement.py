@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from gpuconv import oracle
-from gpuconv.core import conjugate, filter_call, separable_call
 from gpuconv.engine import Call, prepare
 from gpuconv.options import Options
+from gpuconv.statements import conjugate, filter_call, separable_call
 
 
 def check_convolve(x: Any, weights: Any, **options: Any) -> np.ndarray:

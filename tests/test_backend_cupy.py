@@ -9,10 +9,10 @@ import pytest
 import gpuconv
 from gpuconv.arrays import DeviceView, adopt
 from gpuconv.backends import cupy as backend
-from gpuconv.core import filter_call
 from gpuconv.engine import execute
 from gpuconv.launches.cuda_defaults import default_specializations
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 
 standin = pytest.importorskip("standin")
 if standin.unavailable():

@@ -12,9 +12,9 @@ import gpuconv
 from gpuconv import nn
 from gpuconv.backends import cupy as cupy_backend
 from gpuconv.backends import cupy_memory, cupy_probe
-from gpuconv.core import filter_call
 from gpuconv.engine import prepare
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 
 standin = pytest.importorskip("standin")
 if standin.unavailable():

@@ -11,9 +11,9 @@ from agreement import check_call, random
 
 import gpuconv
 from gpuconv import backends
-from gpuconv.core import filter_call
 from gpuconv.engine import facts_of
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed")
 BOUNDARIES = ["zero", "edge", "symmetric", "mirror", "wrap"]

@@ -7,9 +7,9 @@ import pytest
 from agreement import random
 
 import gpuconv
-from gpuconv.core import filter_call
 from gpuconv.cpu.layout import layout
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 
 
 def test_colours_beside_each_other_are_pixels_of_one_row():

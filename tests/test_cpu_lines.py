@@ -8,9 +8,9 @@ import pytest
 from agreement import check_convolve, check_sepconvolve, random
 
 from gpuconv import backends
-from gpuconv.core import filter_call
 from gpuconv.cpu import warm
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ from agreement import check_convolve, random
 import gpuconv
 from gpuconv import backends
 from gpuconv.backends import cpu
-from gpuconv.core import filter_call
 from gpuconv.cpu import filters, jit, pool
 from gpuconv.errors import UnsupportedProblemError
 from gpuconv.facts import Facts
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 from gpuconv.threads import get_num_threads, set_num_threads
 
 

@@ -13,10 +13,10 @@ from gpuconv import costs, overlap, transforms
 from gpuconv.backends import numpy_fft
 from gpuconv.backends.boundary import gather, load
 from gpuconv.bounds import NORMWISE, transform_error
-from gpuconv.core import filter_call
 from gpuconv.engine import prepare
 from gpuconv.options import Options
 from gpuconv.overlap import Sizes
+from gpuconv.statements import filter_call
 
 SMALL = Sizes(most=1 << 10, line=1 << 10, batch=1 << 11, job=100)
 SINGLE, DOUBLE = np.dtype("float32"), np.dtype("float64")

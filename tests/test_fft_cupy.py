@@ -8,7 +8,6 @@ from agreement import check_convolve, random
 
 import gpuconv
 from gpuconv import transforms
-from gpuconv.core import filter_call
 from gpuconv.engine import prepare
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import cuda_fft
@@ -16,6 +15,7 @@ from gpuconv.options import Options
 from gpuconv.overlap import Sizes
 from gpuconv.planner import Plan, make_plan, plan_part
 from gpuconv.sources import source
+from gpuconv.statements import filter_call
 
 standin = pytest.importorskip("standin")
 if standin.unavailable():

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpuconv.core import filter_call
 from gpuconv.engine import facts_of
 from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
@@ -19,6 +18,7 @@ from gpuconv.launches.numba_staging import Staging, staging
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
 from gpuconv.planner import Plan, make_plan
+from gpuconv.statements import filter_call
 
 
 def planned(call):

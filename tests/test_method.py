@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gpuconv
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import prepare
 from gpuconv.options import Options
 from gpuconv.planner import Plan
+from gpuconv.statements import filter_call, separable_call
 
 OUTER = np.multiply.outer([1.0, 2.0, 3.0, 2.0, 1.0], [0.5, 1.0, 2.0, -1.0, 0.25])
 DENSE = np.random.default_rng(0).standard_normal((9, 9)).astype("f4")

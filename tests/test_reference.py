@@ -7,12 +7,12 @@ import pytest
 from agreement import random
 
 from gpuconv import backends
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import prepare
 from gpuconv.filters.gradient import magnitude_call
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
 from gpuconv.reference import error_share
+from gpuconv.statements import filter_call, separable_call
 
 X, W = random((2, 30, 33), "f4"), random((5, 5), "f4", 1)
 CALLS = {

@@ -110,7 +110,7 @@ def test_report_names_every_backend():
 
 
 def _problem(size=8):
-    from gpuconv.core import filter_call
     from gpuconv.options import Options
+    from gpuconv.statements import filter_call
 
     return filter_call(np.ones((size, size)), np.ones((3, 3)), Options(), flipped=True).problem

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 import gpuconv
 from gpuconv import backends
 from gpuconv.bounds import error_bound
-from gpuconv.core import filter_call
 from gpuconv.engine import Call, facts_of
 from gpuconv.options import Options
 from gpuconv.planner import Plan
 from gpuconv.separability import factorize
+from gpuconv.statements import filter_call
 
 GAUSSIAN = np.exp(-(np.linspace(-2, 2, 7) ** 2))
 SOBEL = np.multiply.outer([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1])

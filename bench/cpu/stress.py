@@ -18,10 +18,10 @@ import numpy as np
 
 from gpuconv import backends
 from gpuconv.arrays import Operands
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import Call, execute, facts_of
 from gpuconv.errors import UnsupportedProblemError
 from gpuconv.options import Options
+from gpuconv.statements import filter_call, separable_call
 
 EXTENTS = (1, 2, 3, 4, 5, 7, 15, 16, 17, 23, 24, 25, 31, 33, 63, 64, 65, 97, 130, 257)
 DTYPES = ("u1", "i1", "u2", "i2", "i4", "u4", "i8", "f2", "f4", "f8", "c8", "c16", "?")

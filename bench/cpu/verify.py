@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from gpuconv import backends
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import facts_of
 from gpuconv.options import Options
+from gpuconv.statements import filter_call, separable_call
 
 from .cells import Cell, Runs
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import Call
 from gpuconv.filters.gradient import magnitude_call
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
+from gpuconv.statements import filter_call, separable_call
 
 SOBEL = np.outer([1, 0, -1], [1, 2, 1]).astype("float32")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.core import filter_call
 from gpuconv.engine import Call, execute
 from gpuconv.errors import UnsupportedProblemError
 from gpuconv.filters.common import Options, as_image, integer_dtype, response
 from gpuconv.options import Options as CoreOptions
+from gpuconv.statements import filter_call
 
 
 def gradient_magnitude(image: Any, derivative: Callable[[int], np.ndarray], options: Options) -> Any:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from gpuconv.arrays import Adopted, adopt, insert_axis
-from gpuconv.core import adopted_call
 from gpuconv.engine import execute
 from gpuconv.errors import check_choice
 from gpuconv.faces import backwards, conjugated
 from gpuconv.ndimage.output import Target, check_supported, deliver, find_target
 from gpuconv.options import Options
 from gpuconv.problem import Ints
+from gpuconv.statements import adopted_call
 
 BOUNDARIES = {
     "reflect": "symmetric",

@@ -9,7 +9,6 @@ import numpy as np
 
 from gpuconv import backends
 from gpuconv.arrays import Adopted, adopt, pick
-from gpuconv.core import adopted_call
 from gpuconv.dtypes import check_dtype, is_integer
 from gpuconv.engine import execute, facts_of
 from gpuconv.errors import check_choice
@@ -17,6 +16,7 @@ from gpuconv.options import Options
 from gpuconv.problem import SIZES, DType, Ints
 from gpuconv.signal import rules
 from gpuconv.signal.linear import convolve
+from gpuconv.statements import adopted_call
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:

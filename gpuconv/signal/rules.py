@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import Adopted, adopt
-from gpuconv.core import adopted_call
 from gpuconv.dtypes import check_dtype, is_integer
 from gpuconv.engine import execute
 from gpuconv.errors import check_choice
 from gpuconv.faces import as_boolean, backwards, conjugated
 from gpuconv.options import Options
 from gpuconv.problem import SIZES, DType, Ints
+from gpuconv.statements import adopted_call
 
 # What SciPy's own loops cannot add up; NumPy's, which it takes for most 1D calls, can.
 REFUSED = {"direct": ("bool", "float16", "bfloat16"), "auto": ("bool",), "fft": ()}

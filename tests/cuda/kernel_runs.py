@@ -11,7 +11,6 @@ from agreement import random
 from gpuconv import oracle
 from gpuconv.backends import cupy as backend
 from gpuconv.bounds import kernel_bound
-from gpuconv.core import filter_call, separable_call
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call, facts_of
 from gpuconv.launches import LaunchPlan
@@ -20,6 +19,7 @@ from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
 from gpuconv.planner import Plan
+from gpuconv.statements import filter_call, separable_call
 
 Launcher = Callable[..., LaunchPlan | str]
 ORDERS = ("forward", "reverse", "random:1")

@@ -9,10 +9,10 @@ from kernel_runs import out_of, planned, record, run
 
 from gpuconv.arrays import adopt
 from gpuconv.conversion import convert
-from gpuconv.core import filter_call
 from gpuconv.engine import Call
 from gpuconv.launches.cuda_layers import conv2d_direct
 from gpuconv.options import Options
+from gpuconv.statements import filter_call
 
 INTEGERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
 MODES = (("half_even", "saturate"), ("trunc", "wrap"), ("floor", "saturate"), ("half_even", "wrap"))

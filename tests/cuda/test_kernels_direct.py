@@ -10,13 +10,13 @@ from agreement import random
 from kernel_runs import assert_right, check, image_filter, out_of, record, run
 
 from gpuconv.backends import cupy as backend
-from gpuconv.core import filter_call
 from gpuconv.engine import Call, facts_of
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan, cuda_direct
 from gpuconv.launches.cuda_direct import SMALL_SIZES, conv2d_large, conv2d_small
 from gpuconv.options import Options
 from gpuconv.problem import BOUNDARIES
+from gpuconv.statements import filter_call
 
 KERNELS = [(conv2d_small, (5, 5)), (conv2d_large, (6, 13))]
 # The smallest tile has 32 x 32 outputs, or 64 x 32: with and without inner tiles, with rows that are no vectors, tiny.

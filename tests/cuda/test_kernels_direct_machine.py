@@ -13,12 +13,12 @@ from standin import mutate, mutations
 from test_kernels_compile import compiler_log
 
 from gpuconv.backends.cupy import OPTIONS
-from gpuconv.core import filter_call
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
 from gpuconv.options import Options
 from gpuconv.sources import source
+from gpuconv.statements import filter_call
 
 sys.path.append(str(Path(__file__).parents[2]))
 from bench.static.executed_own import own_cost

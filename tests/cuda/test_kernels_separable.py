@@ -10,7 +10,6 @@ from agreement import random
 from kernel_runs import assert_right, check, factors, out_of, planned, record
 from standin import mutate, mutations
 
-from gpuconv.core import filter_call, separable_call
 from gpuconv.engine import facts_of
 from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
@@ -18,6 +17,7 @@ from gpuconv.launches.cuda_separable import SIZES, THREADS, separable_stream
 from gpuconv.options import Options
 from gpuconv.problem import BOUNDARIES, Problem
 from gpuconv.sources import source
+from gpuconv.statements import filter_call, separable_call
 
 TYPES = [
     ("f4", "f4", None),
