@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpuconv import rates, tuned_file
+from gpuconv import tuned_file
+from gpuconv.planning import rates
 
 
 @dataclass(frozen=True)

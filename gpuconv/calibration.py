@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv import backends, rates
+from gpuconv import backends
 from gpuconv.core import convolve, sepconvolve
-from gpuconv.costs import transform_seconds
 from gpuconv.engine import prepare
-from gpuconv.facts import RATES, Facts, Rates
 from gpuconv.options import Options
+from gpuconv.planning import rates
+from gpuconv.planning.costs import transform_seconds
+from gpuconv.planning.facts import RATES, Facts, Rates
 from gpuconv.statements import filter_call
 from gpuconv.threads import get_num_threads, set_num_threads
 

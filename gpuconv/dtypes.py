@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpuconv.facts import Facts
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import DType, Problem
 
 COMPUTE_DTYPES = ("int32", "int64", "uint64", "float32", "float64", "complex64", "complex128")

@@ -9,12 +9,12 @@ import numpy as np
 from gpuconv import backends
 from gpuconv.arrays import Adopted, Operands, View, insert_axis
 from gpuconv.dtypes import is_integer
-from gpuconv.facts import Facts, Layout
 from gpuconv.folding import fold, fold_out
 from gpuconv.layouts import layout_of
-from gpuconv.planner import Plan
+from gpuconv.planning.facts import Facts, Layout
+from gpuconv.planning.planner import Plan
+from gpuconv.planning.separability import separate
 from gpuconv.problem import Ints, Problem
-from gpuconv.separability import separate
 
 
 @dataclass(frozen=True)

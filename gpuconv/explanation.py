@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv import backends, costs
+from gpuconv import backends
 from gpuconv import explanation_text as text
 from gpuconv.engine import facts_of
 from gpuconv.errors import check_choice
 from gpuconv.folding import fold
 from gpuconv.options import Options
 from gpuconv.planned import STATEMENTS
-from gpuconv.planner import Plan
+from gpuconv.planning import costs
+from gpuconv.planning.planner import Plan
 from gpuconv.plans import OPTIONS, example
 
 
@@ -42,7 +43,7 @@ class Explanation:
         Bound of each output's error, in words.
     rejected : tuple of (str, str)
         Every other candidate with the reason why it was not taken.
-    plan : gpuconv.planner.Plan
+    plan : gpuconv.planning.planner.Plan
         All the details.
     """
 

@@ -2,10 +2,10 @@
 
 import math
 
-from gpuconv import costs
-from gpuconv.bounds import transform_error
 from gpuconv.dtypes import is_integer
-from gpuconv.planner import Plan
+from gpuconv.planning import costs
+from gpuconv.planning.bounds import transform_error
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import Problem
 
 

@@ -1,7 +1,7 @@
 """Where the channels of a layer's arrays stand in memory: before the spatial axes, or behind them."""
 
 from gpuconv.arrays import View
-from gpuconv.facts import Layout
+from gpuconv.planning.facts import Layout
 
 
 def layout_of(view: View, rank: int) -> Layout:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.bounds import ErrorBound
 from gpuconv.dtypes import float_limits, is_bfloat16, kind_of
+from gpuconv.planning.bounds import ErrorBound
 from gpuconv.problem import Boundary, Ints, Problem
 
 

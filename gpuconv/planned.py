@@ -9,9 +9,9 @@ from gpuconv import calls
 from gpuconv.arrays import adopt
 from gpuconv.backends.cupy_arrays import stream_pointer
 from gpuconv.backends.cupy_plans import OnDevice
-from gpuconv.bounds import ErrorBound
 from gpuconv.engine import prepare
 from gpuconv.options import check_out
+from gpuconv.planning.bounds import ErrorBound
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.statements import convolution, correlation, separable_call
 
@@ -48,7 +48,7 @@ class Planned:
         What is computed.
     backend, algorithm : str
         Where, and how.
-    bound : gpuconv.bounds.ErrorBound
+    bound : gpuconv.planning.bounds.ErrorBound
         Error bound of every result.
     workspace_bytes : int or None
         Memory that a call takes besides x and the result; None where the backend does not know.

@@ -10,11 +10,11 @@ import numpy as np
 
 from gpuconv import backends
 from gpuconv.arrays import Operands
-from gpuconv.bounds import ErrorBound
 from gpuconv.dtypes import is_integer
-from gpuconv.facts import Facts
 from gpuconv.oracle import norm_of_data
-from gpuconv.planner import Plan, make_plan
+from gpuconv.planning.bounds import ErrorBound
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import Plan, make_plan
 from gpuconv.problem import Problem
 
 DOUBLE = np.dtype("float64")

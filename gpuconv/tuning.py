@@ -21,12 +21,12 @@ from gpuconv.arrays import adopt
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call, facts_of
 from gpuconv.errors import BackendUnavailableError, check_choice
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.gpu_timing import interleaved
 from gpuconv.launches import cuda_direct, cuda_separable, cuda_signals
 from gpuconv.launches.tuned import key
 from gpuconv.options import Options
-from gpuconv.planner import Plan, make_plan
+from gpuconv.planning.facts import DeviceLimits, Facts
+from gpuconv.planning.planner import Plan, make_plan
 from gpuconv.problem import Problem
 from gpuconv.reference import error_share
 from gpuconv.statements import filter_call, separable_call

@@ -8,7 +8,7 @@
 // Prelude: image_t, out_t, acc_t; BLOCK; BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Launch:  BLOCK threads; a block a row of a tile, counted along grid x.
 // Shared:  none.
-// Reference: gpuconv/overlap.py.
+// Reference: gpuconv/planning/overlap.py.
 
 #include "boundary.cuh"
 #include "values.cuh"

@@ -48,7 +48,8 @@ def driver() -> None:
 @pytest.fixture(autouse=True)
 def automatic_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the caller's environment, or on another test's choice of backend and calls."""
-    from gpuconv import backends, calls, rates
+    from gpuconv import backends, calls
+    from gpuconv.planning import rates
 
     calls.forget()
     monkeypatch.delenv("GPUCONV_BACKEND", raising=False)

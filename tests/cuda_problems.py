@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
 
 KERNELS = (conv2d_separable, conv2d_tiled, conv1d, conv2d_layer, conv2d_direct)  # the preferred first

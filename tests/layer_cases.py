@@ -10,7 +10,7 @@ from gpuconv.arrays import adopt
 from gpuconv.engine import Call, facts_of
 from gpuconv.nn.forward import layer_call
 from gpuconv.nn.weight_gradient import gradient_call as weight_gradient_call
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 
 
 def channels_last(array):

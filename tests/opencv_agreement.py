@@ -5,7 +5,7 @@ import pytest
 from scipy_agreement import assert_within, unit
 
 from gpuconv import opencv
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 cv2 = pytest.importorskip("cv2", reason="opencv-python-headless is not installed: nothing to compare with")
 

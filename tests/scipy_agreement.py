@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gpuconv.backends import reason_unavailable
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 DTYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 DTYPES += ("float16", "float32", "float64", "complex64", "complex128")

@@ -10,7 +10,7 @@ import gpuconv
 from gpuconv import backends
 from gpuconv.backends import cupy as backend
 from gpuconv.backends import cupy_probe
-from gpuconv.facts import DeviceLimits
+from gpuconv.planning.facts import DeviceLimits
 
 standin = pytest.importorskip("standin")
 if standin.unavailable():

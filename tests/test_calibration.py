@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import gpuconv
-from gpuconv import cache_directory, calibration, rates
-from gpuconv.facts import RATES, Rates
+from gpuconv import cache_directory, calibration
+from gpuconv.planning import rates
+from gpuconv.planning.facts import RATES, Rates
 
 measured = rates.known  # the fixture that all tests share replaces it
 

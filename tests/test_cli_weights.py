@@ -7,7 +7,7 @@ import pytest
 from command_line import gpuconv
 from pictures import random_pixels
 
-from gpuconv.cli_weights import parse_weights
+from gpuconv.cli.weights import parse_weights
 from gpuconv.files import FileError
 from gpuconv.imagefile import Picture, write
 

@@ -11,7 +11,6 @@ from agreement import random
 import gpuconv
 from gpuconv import backends
 from gpuconv.backends import cpu
-from gpuconv.bounds import transform_bound, transform_error
 from gpuconv.cpu import fft, fft_recipe, fft_spectrum, jit, warm
 from gpuconv.cpu.fft_kernels import columns_kernel, inverse_kernel
 from gpuconv.cpu.fft_passes import frequencies, roots
@@ -20,6 +19,7 @@ from gpuconv.cpu.job import FIELDS, address
 from gpuconv.engine import facts_of
 from gpuconv.launches.cpu_fft import fft_tiles, takes_fft
 from gpuconv.options import Options
+from gpuconv.planning.bounds import transform_bound, transform_error
 from gpuconv.statements import filter_call
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed")

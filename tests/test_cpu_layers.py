@@ -22,8 +22,8 @@ from gpuconv.cpu.layer_weights import digest
 from gpuconv.cpu.layers import kernels
 from gpuconv.cpu.warm import default_kernels
 from gpuconv.engine import execute
-from gpuconv.facts import Facts
 from gpuconv.launches.cpu import FEWEST_CHANNELS
+from gpuconv.planning.facts import Facts
 
 CASES = [  # image, weights, options
     ((2, 3, 9, 20), (4, 3, 3, 3), {"padding": 1}),
@@ -129,7 +129,7 @@ def test_the_transforms_are_those_of_the_points():
 def test_the_constant_of_the_error():
     back, forward = transforms()
     norms = np.abs(back) * (np.linalg.norm(winograd.G, axis=1) * np.linalg.norm(forward, axis=1))[:, None]
-    assert np.linalg.norm(norms, axis=0).max() ** 2 == pytest.approx(gpuconv.bounds.WINOGRAD, rel=0.01)
+    assert np.linalg.norm(norms, axis=0).max() ** 2 == pytest.approx(gpuconv.planning.bounds.WINOGRAD, rel=0.01)
 
 
 @pytest.mark.parametrize("kind", ["normal", "positive", "constant", "alternating", "ramp", "one channel"])
@@ -153,7 +153,7 @@ def test_winograd_keeps_to_the_standard_precision(kind):
     norm = np.sqrt((samples.astype("f8") ** 2).sum(axis=(1, 4, 5)).max()) * np.sqrt(
         (w.astype("f8") ** 2).sum((1, 2, 3))
     )
-    assert (np.abs(result - exact) <= gpuconv.bounds.NORMWISE[4] * norm.reshape(-1, 1, 1)).all()
+    assert (np.abs(result - exact) <= gpuconv.planning.bounds.NORMWISE[4] * norm.reshape(-1, 1, 1)).all()
 
 
 def test_what_is_not_finite_reaches_no_other_outputs():

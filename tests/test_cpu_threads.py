@@ -14,8 +14,8 @@ from gpuconv import backends
 from gpuconv.backends import cpu
 from gpuconv.cpu import filters, jit, pool
 from gpuconv.errors import UnsupportedProblemError
-from gpuconv.facts import Facts
 from gpuconv.options import Options
+from gpuconv.planning.facts import Facts
 from gpuconv.statements import filter_call
 from gpuconv.threads import get_num_threads, set_num_threads
 

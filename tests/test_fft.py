@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gpuconv
-from gpuconv import costs, overlap, transforms
 from gpuconv.backends import numpy_fft
 from gpuconv.backends.boundary import gather, load
-from gpuconv.bounds import NORMWISE, transform_error
 from gpuconv.engine import prepare
 from gpuconv.options import Options
-from gpuconv.overlap import Sizes
+from gpuconv.planning import costs, overlap, transforms
+from gpuconv.planning.bounds import NORMWISE, transform_error
+from gpuconv.planning.overlap import Sizes
 from gpuconv.statements import filter_call
 
 SMALL = Sizes(most=1 << 10, line=1 << 10, batch=1 << 11, job=100)

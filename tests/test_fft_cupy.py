@@ -7,13 +7,13 @@ import pytest
 from agreement import check_convolve, random
 
 import gpuconv
-from gpuconv import transforms
 from gpuconv.engine import prepare
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import cuda_fft
 from gpuconv.options import Options
-from gpuconv.overlap import Sizes
-from gpuconv.planner import Plan, make_plan, plan_part
+from gpuconv.planning import transforms
+from gpuconv.planning.facts import DeviceLimits, Facts
+from gpuconv.planning.overlap import Sizes
+from gpuconv.planning.planner import Plan, make_plan, plan_part
 from gpuconv.sources import source
 from gpuconv.statements import filter_call
 

@@ -6,8 +6,8 @@ from scipy import ndimage, signal
 from test_filters import BOUNDARIES, GREY, SHAPE
 
 from gpuconv import filters
-from gpuconv.bounds import gamma
 from gpuconv.filters import weights
+from gpuconv.planning.bounds import gamma
 
 WAVE = {"sigma": 1.5, "wavelength": 4.0, "angle": 30.0, "phase": 20.0, "aspect": 0.7}
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from cuda_problems import DEVICE, FACTORS, HOST, KERNELS, first_launch, make
 
-from gpuconv.facts import DeviceLimits
 from gpuconv.launches.cuda import LAUNCHERS, unsupported
 from gpuconv.launches.cuda_common import GRID_LIMIT
 from gpuconv.launches.cuda_defaults import default_specializations
 from gpuconv.launches.cuda_filters import SIZES, conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
+from gpuconv.planning.facts import DeviceLimits
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from cuda_problems import HOST, make
 
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan, ceil_div
 from gpuconv.launches.cuda import LAUNCHERS, unsupported
 from gpuconv.launches.cuda_dense import conv2d_dense
 from gpuconv.launches.cuda_gradient import conv2d_weight_gradient
 from gpuconv.launches.cuda_layers import conv2d_layer
 from gpuconv.layouts import in_layout, layout_of
-from gpuconv.planner import make_plan
+from gpuconv.planning.facts import DeviceLimits, Facts
+from gpuconv.planning.planner import make_plan
 from gpuconv.problem import Problem
 
 GPU = DeviceLimits(multiprocessors=132)

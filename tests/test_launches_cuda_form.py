@@ -7,10 +7,10 @@ import pytest
 from cuda_problems import FACTORS, HOST, KERNELS, make
 
 from gpuconv import sources
-from gpuconv.facts import DeviceLimits
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_common import GRID_LIMIT, as_planes
 from gpuconv.launches.cuda_defaults import default_launches
+from gpuconv.planning.facts import DeviceLimits
 
 SIZE_OF = {"int": 4, "float": 4, "double": 8, "long long": 8, "unsigned long long": 8, "float16": 2, "unsigned char": 1}
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from cuda_problems import DEVICE, FACTORS, HOST, make
 
-from gpuconv.facts import DeviceLimits
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda import LAUNCHERS
 from gpuconv.launches.cuda_defaults import default_launches
+from gpuconv.planning.facts import DeviceLimits
 
 GRID = (2**31 - 1, 65535, 65535)
 RANGES = {"int": 2**31, "long long": 2**63, "unsigned long long": 2**64}

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from gpuconv.engine import facts_of
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches import numba_cuda as launches
 from gpuconv.launches.numba_cuda import conv1d, conv2d_layer, conv2d_tiled, unsupported
@@ -17,7 +16,8 @@ from gpuconv.launches.numba_defaults import default_launches, default_specializa
 from gpuconv.launches.numba_staging import Staging, staging
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
-from gpuconv.planner import Plan, make_plan
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import Plan, make_plan
 from gpuconv.statements import filter_call
 
 

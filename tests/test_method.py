@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import gpuconv
 from gpuconv.engine import prepare
 from gpuconv.options import Options
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 from gpuconv.statements import filter_call, separable_call
 
 OUTER = np.multiply.outer([1.0, 2.0, 3.0, 2.0, 1.0], [0.5, 1.0, 2.0, -1.0, 0.25])

@@ -10,7 +10,7 @@ from scipy_agreement import assert_within, both, check_raises, unit
 
 import gpuconv
 from gpuconv import ndimage
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 TAPS = 200  # more than any filter here has in all its passes
 

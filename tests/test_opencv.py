@@ -9,7 +9,7 @@ from scipy_agreement import assert_within, unit
 
 import gpuconv
 from gpuconv import opencv
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 rng = np.random.default_rng(11)

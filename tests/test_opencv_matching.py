@@ -8,7 +8,7 @@ from opencv_agreement import both, picture
 from scipy_agreement import unit
 
 from gpuconv import opencv
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import gpuconv
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 BOUNDARY = st.sampled_from(["zero", "edge", "symmetric", "mirror", "wrap"])
 SMALL = hnp.array_shapes(min_dims=1, max_dims=2, max_side=12)

@@ -9,8 +9,8 @@ import pytest
 
 import gpuconv
 from gpuconv import backends
-from gpuconv.facts import Facts
-from gpuconv.planner import Plan
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import Plan
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import gpuconv
 from gpuconv import backends
-from gpuconv.bounds import error_bound
 from gpuconv.engine import Call, facts_of
 from gpuconv.options import Options
-from gpuconv.planner import Plan
-from gpuconv.separability import factorize
+from gpuconv.planning.bounds import error_bound
+from gpuconv.planning.planner import Plan
+from gpuconv.planning.separability import factorize
 from gpuconv.statements import filter_call
 
 GAUSSIAN = np.exp(-(np.linspace(-2, 2, 7) ** 2))

@@ -10,7 +10,7 @@ from signal_agreement import MODES, values
 
 import gpuconv
 from gpuconv import signal
-from gpuconv.bounds import gamma
+from gpuconv.planning.bounds import gamma
 
 SHAPES = [  # in1, in2, axes
     ((7,), (3,), None),

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuconv import strips
 from gpuconv.arrays import DeviceView, Operands, cut
 from gpuconv.backends import numpy as backend
-from gpuconv.facts import Facts
-from gpuconv.planner import make_plan
+from gpuconv.planning import strips
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import make_plan
 from gpuconv.problem import Problem
 
 INT64 = np.dtype("int64")

@@ -10,8 +10,8 @@ import pytest
 import gpuconv
 from gpuconv import tuned_file, tuning
 from gpuconv.cache_directory import VARIABLE
-from gpuconv.facts import DeviceLimits
 from gpuconv.launches.tuned import key, pick
+from gpuconv.planning.facts import DeviceLimits
 from gpuconv.tuning import CANDIDATES, Case
 
 INT = np.dtype("int32")
@@ -100,7 +100,7 @@ def run_all(runs):
 
 def test_the_fastest_is_kept_and_planned_with(cupy, monkeypatch):
     case = Case((5, 5), "float32", 96)
-    best = repr(next(iter(CANDIDATES["conv2d_small"](problem(), gpuconv.planner.Facts()))))
+    best = repr(next(iter(CANDIDATES["conv2d_small"](problem(), gpuconv.planning.planner.Facts()))))
     monkeypatch.setattr(tuning, "interleaved", slow_but(best))
     seen = []
     found = tuning.tune([case], 60, lambda done, text: seen.append((done, text)))
@@ -110,7 +110,7 @@ def test_the_fastest_is_kept_and_planned_with(cupy, monkeypatch):
 
     assert backend.limits().tuned == tuple(found.items())
     call = case.call((96, 96), np.asarray)
-    launch = gpuconv.planner.make_plan(
+    launch = gpuconv.planning.planner.make_plan(
         call.problem, replace(gpuconv.engine.facts_of(call), device=backend.limits()), "cupy"
     ).launches[0]
     assert launch == tuning.planned(call, replace(backend.limits(), tuned=()), best).launches[0]

@@ -4,8 +4,9 @@ import pytest
 from command_line import gpuconv as command
 
 import gpuconv
-from gpuconv import backends, cli_tune, tuned_file, warming
+from gpuconv import backends, tuned_file, warming
 from gpuconv.cache_directory import VARIABLE
+from gpuconv.cli import tune as cli_tune
 from gpuconv.cpu import jit, warm
 from gpuconv.launches import cuda_defaults
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from gpuconv import backends
 from gpuconv.arrays import Operands
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 from gpuconv.reference import error_share
 
 from .cells import Cell, Runs

@@ -15,8 +15,8 @@ from typing import Any, Protocol, cast
 
 from gpuconv.arrays import Operands, View
 from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError, check_choice
-from gpuconv.facts import DeviceLimits, Facts
-from gpuconv.planner import Plan, make_plan, worth_a_gpu
+from gpuconv.planning.facts import DeviceLimits, Facts
+from gpuconv.planning.planner import Plan, make_plan, worth_a_gpu
 from gpuconv.problem import Problem
 
 PREFERENCE = ("cupy", "numba_cuda", "cpu", "numpy")
@@ -217,7 +217,7 @@ def _plan(name: str, problem: Problem, facts: Facts) -> Plan | str:
         limits: DeviceLimits = module.limits()  # type: ignore[attr-defined]
         known = replace(facts, device=limits)
     else:
-        from gpuconv import rates
+        from gpuconv.planning import rates
 
         measured = rates.known(name)
         known = replace(facts, rates=measured) if measured else facts

@@ -10,9 +10,9 @@ import numpy as np
 
 from gpuconv.arrays import Operands, View
 from gpuconv.dtypes import accumulator, is_bfloat16
-from gpuconv.facts import Facts
 from gpuconv.launches.cpu import of_one_filter, refuses_layer, takes_passes, takes_winograd
-from gpuconv.planner import Plan, make_plan
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import Plan, make_plan
 from gpuconv.problem import Problem
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from gpuconv.backends.cupy_arrays import contiguous, on_device, place
 from gpuconv.backends.cupy_memory import fitted
 from gpuconv.backends.cupy_pitch import as_it_lies
 from gpuconv.backends.cupy_probe import current_device, describe, limits, unavailable
-from gpuconv.facts import Facts, Layout
 from gpuconv.launches import Argument, LaunchPlan, Specialization, cuda
 from gpuconv.layouts import in_layout
-from gpuconv.planner import Plan
+from gpuconv.planning.facts import Facts, Layout
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Problem
 from gpuconv.sources import source
 

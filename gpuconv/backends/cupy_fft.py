@@ -14,7 +14,7 @@ from gpuconv.arrays import Operands
 from gpuconv.backends.numpy_fft import spectrum
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_fft import batch_of
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 
 Launch = Callable[[LaunchPlan, tuple[Any, ...]], None]
 

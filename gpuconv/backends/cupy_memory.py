@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpuconv import strips
 from gpuconv.arrays import DeviceView, Operands, View, cut
 from gpuconv.backends.cupy_arrays import joined, on_device
-from gpuconv.planner import Plan, plan_part
+from gpuconv.planning import strips
+from gpuconv.planning.planner import Plan, plan_part
 from gpuconv.problem import Problem
 
 Compute = Callable[[Plan, Operands, View], None]

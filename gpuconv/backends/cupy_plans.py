@@ -8,7 +8,7 @@ from gpuconv.arrays import Adopted, DeviceView, Operands, View
 from gpuconv.backends.cupy_arrays import as_stream, on_device, place, stream_pointer
 from gpuconv.launches import LaunchPlan
 from gpuconv.layouts import in_layout, is_dense
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints
 
 KINDS = {"image", "out", "weights", "factors", "bias", "scalar"}  # of arguments that do not change from call to call

@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from gpuconv import tuned_file
-from gpuconv.facts import DeviceLimits
+from gpuconv.planning.facts import DeviceLimits
 
 INSTALL = "pip install 'gpuconv[cuda13]' (or 'gpuconv[cuda12]', by the CUDA version that nvidia-smi shows)"
 INSUFFICIENT_DRIVER, NO_DEVICE = 35, 100  # codes of cudaError

@@ -29,11 +29,11 @@ from gpuconv.backends.numba_probe import (
     simulated,
     unavailable,
 )
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization, Triple
 from gpuconv.launches.numba_cuda import copy_launch
 from gpuconv.launches.numba_cuda import unsupported as unsupported_by_kernels
-from gpuconv.planner import Plan
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.sources import kernel_folder
 

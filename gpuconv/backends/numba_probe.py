@@ -6,7 +6,7 @@ import importlib.util
 import os
 from typing import Any
 
-from gpuconv.facts import DeviceLimits
+from gpuconv.planning.facts import DeviceLimits
 
 INSTALL = "pip install 'gpuconv[cuda13]'"
 DRIVERS = "https://www.nvidia.com/drivers"

@@ -17,11 +17,11 @@ from gpuconv.backends.boundary import load
 from gpuconv.backends.numpy_fft import Convolver
 from gpuconv.backends.numpy_gradient import weight_gradient
 from gpuconv.conversion import convert
-from gpuconv.facts import Facts
-from gpuconv.overlap import Box, boxes, window
-from gpuconv.planner import Plan
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.overlap import Box, boxes, window
+from gpuconv.planning.planner import Plan
+from gpuconv.planning.transforms import SIZES
 from gpuconv.problem import Problem
-from gpuconv.transforms import SIZES
 
 BLOCK_VALUES = 1 << 16  # accumulators a block, so that a block stays in the cache
 LONGEST = 1 << 13  # of them in a row, where there are rows

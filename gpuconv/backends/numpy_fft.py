@@ -16,8 +16,8 @@ import numpy as np
 from gpuconv.backends.boundary import load
 from gpuconv.backends.numpy_workers import scratch
 from gpuconv.dtypes import is_integer
-from gpuconv.overlap import Box, Tiles, window
-from gpuconv.planner import Plan
+from gpuconv.planning.overlap import Box, Tiles, window
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 
 REMEMBERED = 1 << 16  # bytes of weights up to which their spectrum is kept

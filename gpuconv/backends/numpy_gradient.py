@@ -8,7 +8,7 @@ import numpy as np
 from gpuconv.arrays import Operands
 from gpuconv.backends.boundary import gather
 from gpuconv.conversion import convert
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 
 BLOCK_VALUES = 1 << 18  # samples of images that are gathered at once, if an image is no larger

@@ -15,7 +15,7 @@ from gpuconv.cpu.job import Job
 from gpuconv.cpu.recipe import Recipe, component, list_taps, recipe
 from gpuconv.cpu.rows import storable
 from gpuconv.cpu.target import host
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.threads import get_num_threads
 

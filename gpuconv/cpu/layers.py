@@ -24,7 +24,7 @@ from gpuconv.cpu.layer_recipes import (
 from gpuconv.cpu.layer_weights import dense_order, depthwise_order, digest_kernel, packed
 from gpuconv.cpu.target import host
 from gpuconv.cpu.winograd import transformed
-from gpuconv.planner import Plan
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Problem
 from gpuconv.threads import get_num_threads
 

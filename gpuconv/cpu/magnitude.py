@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv import strips
 from gpuconv.arrays import Operands
 from gpuconv.conversion import convert
 from gpuconv.cpu.filters import compute
 from gpuconv.launches.cpu import of_one_filter
-from gpuconv.planner import Plan
+from gpuconv.planning import strips
+from gpuconv.planning.planner import Plan
 from gpuconv.problem import Problem
 
 STRIP_VALUES = 1 << 20  # outputs at a time, so that the responses of the filters stay in a cache

@@ -8,7 +8,7 @@ Where the result is signed (`laplace`, `emboss`, `log`, `dog`, `gabor`), an unsi
 in uint8, 32768 in uint16), so that both signs remain visible; in signed and float images zero is zero.
 
 To add a filter: its weights into weights.py, its function into a module beside it and its name here; for the command
-line also its option into gpuconv/cli_app.py and its entry into gpuconv/cli_filter.py.
+line also its option into gpuconv/cli/app.py and its entry into gpuconv/cli/filter.py.
 """
 
 from gpuconv.filters import weights

@@ -7,7 +7,7 @@ One planning function per kernel stands in `launches.cuda` (CUDA C++) and `launc
 from dataclasses import dataclass
 from typing import Literal
 
-from gpuconv.facts import Layout
+from gpuconv.planning.facts import Layout
 
 Triple = tuple[int, int, int]
 Kind = Literal["image", "weights", "factors", "bias", "out", "workspace", "transform", "scalar"]

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpuconv.bounds import NORMWISE, error_bound, winograd_error
-from gpuconv.facts import Facts
+from gpuconv.planning.bounds import NORMWISE, error_bound, winograd_error
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
 
 GAIN = 1.5  # passes pay where the direct sum costs more than this many times their products: 4 x 4 does, 3 x 3 does not

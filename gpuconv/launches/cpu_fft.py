@@ -4,8 +4,8 @@ import functools
 import itertools
 import math
 
-from gpuconv.bounds import transform_error
-from gpuconv.overlap import Tiles, reach
+from gpuconv.planning.bounds import transform_error
+from gpuconv.planning.overlap import Tiles, reach
 from gpuconv.problem import DType, Ints, Problem
 
 # Points along one axis of a tile, of two and of a line.

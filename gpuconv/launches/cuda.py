@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from gpuconv.dtypes import accumulator, is_integer
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_dense import conv2d_dense
 from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
@@ -16,6 +15,7 @@ from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.launches.cuda_mma import conv2d_mma
 from gpuconv.launches.cuda_separable import separable_stream
 from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
 
 LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (

@@ -6,8 +6,8 @@ from typing import get_args
 import numpy as np
 
 from gpuconv.dtypes import accumulator, is_integer
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import Argument, Kind, LaunchPlan, Specialization, Triple
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import Boundary, DType, Problem, Rounding
 
 C_TYPES = {

@@ -5,7 +5,6 @@ from typing import get_args
 
 import numpy as np
 
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization
 from gpuconv.launches.cuda_dense import conv2d_dense
 from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
@@ -17,7 +16,8 @@ from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.launches.cuda_mma import conv2d_mma
 from gpuconv.launches.cuda_separable import separable_stream
 from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
-from gpuconv.overlap import Tiles
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.overlap import Tiles
 from gpuconv.problem import Boundary, Ints, Problem
 
 Types = tuple[str, str, str]  # image, compute, out

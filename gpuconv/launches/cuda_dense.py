@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from gpuconv.dtypes import accumulator, is_integer
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
     array,
@@ -16,6 +15,7 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import DType, Ints, Problem
 
 CHANNELS = 8  # output channels of a thread

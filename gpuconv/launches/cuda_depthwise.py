@@ -5,11 +5,11 @@ from dataclasses import replace
 from functools import partial
 
 from gpuconv.dtypes import accumulator
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, ceil_div
 from gpuconv.launches.cuda_common import array, ints, specialize
 from gpuconv.launches.cuda_direct import Tile, large_tile, no_tiles, small_constants, tiled_launch
 from gpuconv.launches.tuned import pick
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import DType, Problem
 
 SMALL = 11  # taps of a small filter along an axis, at most

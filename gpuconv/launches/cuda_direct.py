@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from gpuconv.dtypes import accumulator, is_integer
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
     INT_LIMIT,
@@ -17,6 +16,7 @@ from gpuconv.launches.cuda_common import (
     values_in_launch,
 )
 from gpuconv.launches.tuned import pick
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import DType, Ints, Problem, same_pad
 
 SMALL_SIZES = (3, 5, 7, 9, 11)  # of the square filters that conv2d_small is compiled for

@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import as_planes, fill, launch, longs, specialize
-from gpuconv.overlap import Tiles
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.overlap import Tiles
 from gpuconv.problem import Ints, Problem
 
 BLOCK = 128

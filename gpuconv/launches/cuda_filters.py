@@ -1,7 +1,6 @@
 """Launches of the kernels for one filter over single-channel images or signals."""
 
 from gpuconv.dtypes import accumulator
-from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
     array,
@@ -15,6 +14,7 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
 
 SIZES = (3, 5, 7, 9, 11, 13, 15)  # of the square filters that get a compilation of their own

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from gpuconv.dtypes import accumulator
-from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, ceil_div
 from gpuconv.launches.cuda_common import (
     array,
@@ -18,6 +17,7 @@ from gpuconv.launches.cuda_common import (
     too_long,
 )
 from gpuconv.launches.cuda_layers import channel_counts, geometry
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
 
 SIDE = 8  # sums of a thread along each axis of the matrix product

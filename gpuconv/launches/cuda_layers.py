@@ -4,7 +4,6 @@ import itertools
 from dataclasses import dataclass
 
 from gpuconv.dtypes import accumulator
-from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
     array,
@@ -18,6 +17,7 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Ints, Problem
 
 BLOCK = 256

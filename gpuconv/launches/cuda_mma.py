@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpuconv.dtypes import is_bfloat16
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import array, as_planes, ints, launch, power_of_two, specialize, too_long
 from gpuconv.launches.cuda_layers import channel_counts, geometry
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import Ints, Problem
 
 THREADS = 256

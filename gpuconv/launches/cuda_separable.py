@@ -1,7 +1,6 @@
 """Launches of separable_stream: separable filters, and short filters along an axis that is not the last."""
 
 from gpuconv.dtypes import accumulator, is_integer
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import Argument, Kind, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import (
     array,
@@ -15,6 +14,7 @@ from gpuconv.launches.cuda_common import (
     too_long,
 )
 from gpuconv.launches.tuned import pick
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import DType, Problem
 
 SIZES = tuple(range(3, 32, 2))  # taps of a factor; each pair is compiled where it is used

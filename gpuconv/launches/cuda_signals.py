@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from gpuconv.dtypes import accumulator
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, ceil_div
 from gpuconv.launches.cuda_common import array, fill, ints, launch, longs, specialize, too_long
 from gpuconv.launches.tuned import pick
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
 
 THREADS, FEW_THREADS = 128, 32  # a block; where signals are short or few

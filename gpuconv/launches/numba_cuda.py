@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 
 from gpuconv.dtypes import accumulator, is_bfloat16, is_integer
-from gpuconv.facts import Facts
 from gpuconv.launches import Argument, LaunchPlan, Specialization, Triple, ceil_div
 from gpuconv.launches.numba_staging import staging
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import BOUNDARIES, OVERFLOWS, ROUNDINGS, DType, Ints, Problem
 
 TILED_FILTERS = (3, 5, 7, 9, 11, 13, 15)  # square filters that conv2d_tiled is compiled for

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, Specialization
 from gpuconv.launches.numba_cuda import (
     TILED_FILTERS,
@@ -14,6 +13,7 @@ from gpuconv.launches.numba_cuda import (
     conv2d_tiled,
     copy_launch,
 )
+from gpuconv.planning.facts import Facts
 from gpuconv.problem import Ints, Problem
 
 Types = tuple[str, str, str]  # image, compute, out

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from gpuconv.facts import DeviceLimits
+from gpuconv.planning.facts import DeviceLimits
 from gpuconv.problem import DType, Problem
 
 Candidate = TypeVar("Candidate")

@@ -10,7 +10,6 @@ from agreement import random
 
 from gpuconv import oracle
 from gpuconv.backends import cupy as backend
-from gpuconv.bounds import kernel_bound
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call, facts_of
 from gpuconv.launches import LaunchPlan
@@ -18,7 +17,8 @@ from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
-from gpuconv.planner import Plan
+from gpuconv.planning.bounds import kernel_bound
+from gpuconv.planning.planner import Plan
 from gpuconv.statements import filter_call, separable_call
 
 Launcher = Callable[..., LaunchPlan | str]

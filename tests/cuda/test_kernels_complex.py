@@ -11,7 +11,6 @@ from standin import mutate
 
 from gpuconv.backends.cupy import OPTIONS
 from gpuconv.engine import facts_of
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda import LAUNCHERS
 from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
@@ -20,6 +19,7 @@ from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
 from gpuconv.launches.cuda_separable import separable_stream
 from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.sources import source
 
 BIG = DeviceLimits(multiprocessors=1)  # so small that the largest tiles are the best

@@ -12,10 +12,10 @@ from standin import mutate, mutations
 from gpuconv.backends import cupy as backend
 from gpuconv.backends.cupy import OPTIONS
 from gpuconv.engine import Call, facts_of
-from gpuconv.facts import DeviceLimits
 from gpuconv.launches import LaunchPlan, cuda_dense
 from gpuconv.launches.cuda_dense import TILES, conv2d_dense
 from gpuconv.launches.cuda_gradient import conv2d_weight_gradient
+from gpuconv.planning.facts import DeviceLimits
 from gpuconv.problem import BOUNDARIES
 from gpuconv.sources import source
 

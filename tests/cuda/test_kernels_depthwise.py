@@ -12,10 +12,10 @@ from test_kernels_compile import compiler_log
 
 from gpuconv.backends.cupy import OPTIONS
 from gpuconv.engine import Call, facts_of
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan, cuda_depthwise, cuda_direct
 from gpuconv.launches.cuda import LAUNCHERS
 from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.sources import source
 
 KERNELS = [depthwise_small, depthwise_large]

@@ -11,10 +11,10 @@ from kernel_runs import assert_right, check, image_filter, out_of, record, run
 
 from gpuconv.backends import cupy as backend
 from gpuconv.engine import Call, facts_of
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan, cuda_direct
 from gpuconv.launches.cuda_direct import SMALL_SIZES, conv2d_large, conv2d_small
 from gpuconv.options import Options
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import BOUNDARIES
 from gpuconv.statements import filter_call
 

@@ -13,10 +13,10 @@ from standin import mutate, mutations
 from test_kernels_compile import compiler_log
 
 from gpuconv.backends.cupy import OPTIONS
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
 from gpuconv.options import Options
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.sources import source
 from gpuconv.statements import filter_call
 

@@ -15,9 +15,9 @@ from agreement import random
 from gpuconv.arrays import Operands
 from gpuconv.backends import cupy as backend
 from gpuconv.backends import numpy as reference
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, cuda
-from gpuconv.planner import make_plan
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.planner import make_plan
 from gpuconv.problem import Problem
 from gpuconv.sources import source
 

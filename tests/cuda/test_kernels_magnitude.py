@@ -12,16 +12,16 @@ from test_kernels_compile import compiler_log
 
 from gpuconv import filters, oracle
 from gpuconv.backends.cupy import OPTIONS
-from gpuconv.bounds import error_bound
 from gpuconv.engine import Call, facts_of
 from gpuconv.errors import UnsupportedProblemError
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.filters import gradient as gradient_module
 from gpuconv.filters.gradient import magnitude_call
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda import LAUNCHERS
 from gpuconv.launches.cuda_direct import conv2d_small
 from gpuconv.options import Options
+from gpuconv.planning.bounds import error_bound
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.sources import source
 
 BIG = DeviceLimits(multiprocessors=1)  # so small that the largest tiles are the best

@@ -11,12 +11,12 @@ from kernel_runs import ORDERS, Launcher, assert_right, check, layer, out_of, re
 from standin import mutate, mutations
 
 from gpuconv import backends, nn
-from gpuconv.bounds import tensor_bound
 from gpuconv.engine import facts_of
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_defaults import default_launches
 from gpuconv.launches.cuda_mma import conv2d_mma
+from gpuconv.planning.bounds import tensor_bound
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import Problem
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="bfloat16 needs ml_dtypes")

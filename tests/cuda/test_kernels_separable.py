@@ -11,10 +11,10 @@ from kernel_runs import assert_right, check, factors, out_of, planned, record
 from standin import mutate, mutations
 
 from gpuconv.engine import facts_of
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_separable import SIZES, THREADS, separable_stream
 from gpuconv.options import Options
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import BOUNDARIES, Problem
 from gpuconv.sources import source
 from gpuconv.statements import filter_call, separable_call

@@ -13,10 +13,10 @@ from standin import mutate, mutations
 
 import gpuconv
 from gpuconv.engine import facts_of
-from gpuconv.facts import DeviceLimits, Facts
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_separable import separable_stream
 from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
+from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import BOUNDARIES, Problem
 
 DTYPES = [("f4", "f4", None), ("f8", "f8", None), ("f2", "f4", None), ("u1", "f4", "u1"), ("i2", "i2", None)]

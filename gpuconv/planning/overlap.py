@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gpuconv.bounds import transform_error
+from gpuconv.planning.bounds import transform_error
 from gpuconv.problem import DType, Ints, Problem
 
 SIZES = tuple(sorted(2**a * odd for a in range(4, 25) for odd in (1, 3, 5, 9, 15)))  # that transforms are fast at

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from gpuconv.bounds import NORMWISE, error_bound, exact_error, transform_error
 from gpuconv.dtypes import is_integer, largest_value
-from gpuconv.facts import Facts
 from gpuconv.launches import cpu_fft
-from gpuconv.overlap import Sizes, Tiles, tiles
+from gpuconv.planning.bounds import NORMWISE, error_bound, exact_error, transform_error
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.overlap import Sizes, Tiles, tiles
 from gpuconv.problem import Problem
 
 FEWEST = 16  # taps that "auto" considers transforms for

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.cache_directory import directory
-from gpuconv.facts import Rates
+from gpuconv.planning.facts import Rates
 
 
 def path() -> Path:

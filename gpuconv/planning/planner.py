@@ -4,14 +4,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from gpuconv.bounds import ErrorBound, kernel_bound, transform_bound, winograd_bound
-from gpuconv.costs import sum_seconds, transform_seconds
 from gpuconv.dtypes import accumulator
-from gpuconv.facts import Facts
 from gpuconv.launches import LaunchPlan, cpu, cuda, cuda_fft, numba_cuda
-from gpuconv.overlap import Tiles
+from gpuconv.planning.bounds import ErrorBound, kernel_bound, transform_bound, winograd_bound
+from gpuconv.planning.costs import sum_seconds, transform_seconds
+from gpuconv.planning.facts import Facts
+from gpuconv.planning.overlap import Tiles
+from gpuconv.planning.transforms import fitting
 from gpuconv.problem import DType, Problem
-from gpuconv.transforms import fitting
 
 LaunchPlanner = Callable[[Problem, Facts], LaunchPlan | str]
 # The kernels of each GPU backend, the preferred first.

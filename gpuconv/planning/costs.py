@@ -7,8 +7,8 @@ traffic: multiply-adds at 0.9 of what the cores can issue, or bytes at the bandw
 import math
 
 from gpuconv.dtypes import is_integer
-from gpuconv.facts import RATES, DeviceLimits, Facts
-from gpuconv.overlap import Tiles
+from gpuconv.planning.facts import RATES, DeviceLimits, Facts
+from gpuconv.planning.overlap import Tiles
 from gpuconv.problem import Problem
 
 ISSUE = 0.9  # multiply-adds that kernels reach of those that cores can issue

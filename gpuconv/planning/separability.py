@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpuconv.bounds import NORMWISE, error_bound
 from gpuconv.dtypes import is_integer
+from gpuconv.planning.bounds import NORMWISE, error_bound
 from gpuconv.problem import DType, Problem
 
 GAIN = 2.0  # the direct sum must cost this many times the products of the passes: 5 x 5 does, 4 x 4 does not

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv import filters
-from gpuconv.cli_weights import parse_weights
+from gpuconv.cli.weights import parse_weights
 from gpuconv.conversion import convert
 from gpuconv.imagefile import Picture
 

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gpuconv import tuned_file, tuning
-from gpuconv.cli_warmup import bars
+from gpuconv.cli.warmup import bars
 
 
 def tune(seconds: float, sizes: list[int], dtypes: list[str]) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 import gpuconv
 from gpuconv import backends, imagefile
-from gpuconv.cli_filter import JOBS, choose, filtered
+from gpuconv.cli.filter import JOBS, choose, filtered
 from gpuconv.files import name_of
 
 app = typer.Typer(
@@ -148,7 +148,7 @@ def explain(
     backend: BackendOption = None,
 ) -> None:
     """Say how a convolution would be computed here, how long that takes as modelled, and why nothing else is taken."""
-    from gpuconv.cli_explain import show
+    from gpuconv.cli.explain import show
 
     options = {"dtype": dtype, "boundary": boundary, "method": method, "precision": precision, "backend": backend}
     show(image, taps, separable=separable, **options)
@@ -157,7 +157,7 @@ def explain(
 @app.command()
 def verify(backend: BackendOption = None) -> None:
     """Run the kernels of every backend here, or of one, against exact results; exit code 1 if any differs."""
-    from gpuconv.cli_verify import verify_backends
+    from gpuconv.cli.verify import verify_backends
 
     raise typer.Exit(0 if verify_backends(backend) else 1)
 
@@ -169,7 +169,7 @@ def warmup(
     ] = None,
 ) -> None:
     """Compile the kernels that most calls take, so that none of them waits for a compiler."""
-    from gpuconv.cli_warmup import warm
+    from gpuconv.cli.warmup import warm
 
     warm(backend)
 
@@ -183,6 +183,6 @@ def tune(
     dtype: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Of the images; repeat for several.")] = None,
 ) -> None:
     """Measure on this GPU which way to launch each kernel is the fastest, and keep it for all later calls."""
-    from gpuconv.cli_tune import tune as measure
+    from gpuconv.cli.tune import tune as measure
 
     measure(seconds, size or [], dtype or [])

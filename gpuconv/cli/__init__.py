@@ -35,7 +35,7 @@ def _run(arguments: list[str] | None) -> int:
     from typer import TyperException
 
     try:
-        from gpuconv.cli_app import app
+        from gpuconv.cli.app import app
 
         return app(arguments, standalone_mode=False, prog_name="gpuconv") or 0
     except TyperException as error:
@@ -50,7 +50,3 @@ def _refuse(reason: str) -> int:
     if reason:
         print("gpuconv:", " ".join(reason.split()), file=sys.stderr)
     return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
