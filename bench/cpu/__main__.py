@@ -49,7 +49,7 @@ def measure(cell: Cell, threads: tuple[int, ...], seconds: float) -> list[report
     rows = []
     for number in threads:
         set_threads(number)
-        times = interleaved(runs, seconds)
+        times = interleaved(runs, seconds, number)
         about = {"work": cell.work, "dtype": cell.dtype, "size": cell.size, "taps": cell.taps, "threads": number}
         rows.append({**about, "error": round(error, 4), "times": times})
     return rows

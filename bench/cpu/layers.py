@@ -5,7 +5,7 @@ with the faster of them. The result lies in memory as the input does.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,7 @@ import numpy as np
 
 import gpuconv.nn
 from gpuconv import backends
-from gpuconv.arrays import adopt
-from gpuconv.engine import Call, execute, facts_of
+from gpuconv.engine import Call, facts_of
 from gpuconv.nn.forward import layer_call
 
 from .cells import Runs, set_threads
@@ -77,7 +76,7 @@ def measure(works: tuple[str, ...], threads: tuple[int, ...], seconds: float) ->
                     about = {"work": f"{work}: {layer}, {layout}", "dtype": "f4", "size": batch, "taps": layer.taps}
                     for number in threads:
                         set_threads(number)
-                        times = interleaved(runs, seconds)
+                        times = interleaved(runs, seconds, number)
                         yield {**about, "threads": number, "error": round(error, 4), "times": times}
 
 
@@ -90,16 +89,14 @@ def _laid(array: np.ndarray, layout: str) -> np.ndarray:
 
 def _forward(layer: Layer, image: np.ndarray, weights: np.ndarray, layout: str) -> tuple[Runs, float]:
     x = _laid(image, layout)
-    shape = layer_call(2, x, weights, **layer.options).problem.out_shape
 
-    def call() -> Call:
-        out = np.empty([shape[a] for a in (0, 2, 3, 1)], "f4").transpose(0, 3, 1, 2) if layout == "last" else None
-        stated = layer_call(2, x, weights, **layer.options)
-        return replace(stated, backend="cpu", out=None if out is None else adopt("out", out))
+    def ours() -> Any:
+        with gpuconv.backend("cpu"):
+            return gpuconv.nn.conv2d(x, weights, **layer.options)
 
-    runs: Runs = {"gpuconv cpu": lambda: execute(call())}
+    runs: Runs = {"gpuconv cpu": ours}
     runs |= _torch(lambda f, a, w: partial(f.conv2d, a, w, **layer.options), image, weights)
-    return runs, _error(call(), runs["gpuconv cpu"]())
+    return runs, _error(layer_call(2, x, weights, **layer.options), ours())
 
 
 def _gradients(layer: Layer, image: np.ndarray, weights: np.ndarray, layout: str) -> tuple[Runs, float]:

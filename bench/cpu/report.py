@@ -9,13 +9,18 @@ from typing import Any
 HERE = Path(__file__).parent
 Row = dict[str, Any]
 Key = tuple[str, str, int, int, int]
-OURS = "gpuconv cpu"
+OURS, PURE = "gpuconv cpu", "gpuconv numpy"
+SCIPY = ("signal.", "ndimage.", "np.")
 NAMES = {"f4": "float32", "f8": "float64", "u1": "uint8"}
 TITLES = {
     "direct": "Filters that are not separable, K x K",
     "separable": "Separable filters, K x K",
     "signal": "One signal of 1,000,000 samples, K taps",
     "rows": "1000 signals of 1000 samples, K taps",
+}
+PURE_TITLES = {
+    "direct": "The numpy backend and the best of SciPy: filters that are not separable, K x K",
+    "signal": "The numpy backend and the best of SciPy: one signal of 1,000,000 samples, K taps",
 }
 LAYER_TITLES = {
     "layers": "Layers in float32, channels first or last in memory",
@@ -25,7 +30,8 @@ PACKAGES = ("numpy", "llvmlite", "scipy", "opencv-python-headless", "torch")
 LEGEND = """Each figure is the time of the fastest peer divided by gpuconv's, so 2.0 is twice as fast; under it stand
 that peer and gpuconv's median time. Everyone is called as a user would call it, with no output to write to. The median
 is that of the samples in which no thread of the process had to wait for a processor; all contenders of a cell ran in
-turns, in bursts of 3 ms, in one process, after gpuconv's result was found within its error bound."""
+turns, in bursts of 3 ms, in one process, after gpuconv's result was found within its error bound. With two threads
+there are 20 ms between the turns, in which the threads of the last one stop spinning."""
 
 
 def key(row: Row) -> Key:
@@ -60,13 +66,13 @@ def machine() -> dict[str, str]:
     return versions
 
 
-def best_peer(row: Row, prefix: str = "") -> tuple[str, float] | None:
-    """Return (name, median) of the fastest contender that is not gpuconv; only those with a prefix."""
+def best_peer(row: Row, prefix: str | tuple[str, ...] = "") -> tuple[str, float] | None:
+    """Return (name, median) of the fastest contender that is not gpuconv; only those with one of the prefixes."""
     peers = {n: t["median"] for n, t in row["times"].items() if not n.startswith("gpuconv") and n.startswith(prefix)}
     return min(peers.items(), key=lambda item: item[1]) if peers else None
 
 
-def ratio(row: Row, ours: str = OURS, prefix: str = "") -> float | None:
+def ratio(row: Row, ours: str = OURS, prefix: str | tuple[str, ...] = "") -> float | None:
     """Return the time of the best peer divided by ours."""
     peer = best_peer(row, prefix)
     return peer[1] / row["times"][ours]["median"] if peer and ours in row["times"] else None
@@ -89,6 +95,8 @@ def markdown(results: dict[Key, Row]) -> str:
             plural = "thread" if threads == 1 else "threads"
             lines += ["", f"## {title}, {threads} {plural}"]
             lines += _table(results, work, threads)
+    for work, title in PURE_TITLES.items():
+        lines += ["", f"## {title}, 1 thread", *_table(results, work, 1, PURE, SCIPY)]
     for work, title in LAYER_TITLES.items():
         lines += _layers(results, work, title)
     return "\n".join(lines) + "\n"
@@ -108,23 +116,25 @@ def _layers(results: dict[Key, Row], work: str, title: str) -> list[str]:
     return lines
 
 
-def _table(results: dict[Key, Row], work: str, threads: int) -> list[str]:
+def _table(
+    results: dict[Key, Row], work: str, threads: int, ours: str = OURS, prefix: str | tuple[str, ...] = ""
+) -> list[str]:
     rows = {k: row for k, row in results.items() if k[0] == work and k[4] == threads}
     sizes, taps = sorted({k[2] for k in rows}), sorted({k[3] for k in rows})
     lines = ["", "| | " + " | ".join(f"K = {k}" for k in taps) + " |", "|" + " --- |" * (len(taps) + 1)]
     for dtype in NAMES:
         for size in sizes:
-            cells = [_cell(rows.get((work, dtype, size, k, threads))) for k in taps]
+            cells = [_cell(rows.get((work, dtype, size, k, threads)), ours, prefix) for k in taps]
             if any(cells):
                 shape = f"{size} x {size}" if work in ("direct", "separable") else ""
                 lines.append(f"| {NAMES[dtype]} {shape} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _cell(row: Row | None) -> str:
-    if row is None:
+def _cell(row: Row | None, ours: str = OURS, prefix: str | tuple[str, ...] = "") -> str:
+    if row is None or ours not in row["times"]:
         return ""
-    peer, value = best_peer(row), ratio(row)
-    ours = row["times"][OURS]["median"]
-    shown = f"{ours / 1000:.2f} ms" if ours < 10_000 else f"{ours / 1000:.0f} ms"
+    peer, value = best_peer(row, prefix), ratio(row, ours, prefix)
+    time = row["times"][ours]["median"]
+    shown = f"{time / 1000:.2f} ms" if time < 10_000 else f"{time / 1000:.0f} ms"
     return f"**{value:.2f}**<br>{peer[0]}, {shown}" if peer else shown

@@ -13,6 +13,7 @@ CLEAN = 0.03  # share of a sample's time that this process's threads may have wa
 LEAST = 5  # clean samples that a median needs
 SLOW = 10  # times the fastest: not worth more than two turns
 BURST = 3e-3  # seconds of a turn
+PAUSE = 0.02  # seconds between turns on several threads: the last one's, which still spin, go to sleep
 
 
 @dataclass
@@ -35,7 +36,9 @@ class Samples:
         return {"median": round(median, 1), "low": round(low, 1), "high": round(high, 1)} | counts
 
 
-def interleaved(functions: Mapping[str, Callable[[], object]], budget: float) -> dict[str, dict[str, float]]:
+def interleaved(
+    functions: Mapping[str, Callable[[], object]], budget: float, threads: int = 1
+) -> dict[str, dict[str, float]]:
     """Run all in turns for about `budget` seconds in all; a summary of each.
 
     A turn is a short burst, as in a loop over images; its first run, with the caches full of others' data, does not
@@ -48,6 +51,7 @@ def interleaved(functions: Mapping[str, Callable[[], object]], budget: float) ->
     while time.perf_counter() < stop or rounds < LEAST:
         for name, function in functions.items():
             if rounds < 2 or name not in slow:
+                time.sleep(PAUSE if threads > 1 else 0)
                 _burst(function, samples[name])
         rounds += 1
     return {name: s.summary() for name, s in samples.items()}
