@@ -125,10 +125,19 @@ def check(seed: int) -> str | None:
         wide = "c16" if expected.dtype.kind == "c" else "f8"
         error = np.abs(got.astype(wide) - expected.astype(wide))
         same = (got == expected) | (np.isnan(got) & np.isnan(expected)) | (error <= limit) | ~np.isfinite(limit)
+        same |= _overflowed(got, expected, limit) | _overflowed(expected, got, limit)
     if same.all():
         return None
     worst = np.unravel_index(np.argmin(same), same.shape)
     return f"seed {seed}: {call.problem}\nat {worst}: cpu {got[worst]}, numpy {expected[worst]}, bound {limit[worst]}"
+
+
+def _overflowed(one: np.ndarray, other: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Where one is infinite and the other, a float, may be for all that its bound says."""
+    if one.dtype.kind != "f":
+        return np.zeros(one.shape, bool)
+    largest = float(np.finfo(one.dtype).max)
+    return np.isinf(one) & (other.astype("f8") * np.sign(one) + limit >= largest)
 
 
 def _magnitudes(call: Call) -> Call:
