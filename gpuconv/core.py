@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gpuconv.calls import compute
+from numpy import ndarray
+
+from gpuconv import calls, missing
 from gpuconv.errors import check_choice
 from gpuconv.options import Options, PerAxis, pads, per_axis
 from gpuconv.problem import SIZES
@@ -28,6 +30,10 @@ def convolve(
     out_dtype: Any = None,
     overflow: str = "saturate",
     rounding: str = "half_even",
+    nan: str = "propagate",
+    mask: Any = None,
+    normalize: bool = False,
+    preserve_nan: bool = False,
     out: Any = None,
     backend: str | None = None,
 ) -> Any:
@@ -41,7 +47,8 @@ def convolve(
     Parameters
     ----------
     x : array_like, shape (..., H, W) for 2D weights
-        Image, signal or stack: NumPy, CuPy, torch and Numba arrays, anything with DLPack or the CUDA array interface.
+        Image, signal or stack: arrays of NumPy, CuPy, torch, JAX, Numba, xarray and pandas, and all others with DLPack
+        or the CUDA array interface.
         Boolean (counted as uint8), integer, float16/32/64, bfloat16 or complex64/128.
     weights : array_like
         Taps, one axis per spatial axis; cast to the compute dtype.
@@ -67,10 +74,11 @@ def convolve(
     precision : {"standard", "strict", "fast"}
         Algorithms allowed: within the elementwise bound of the direct sum (strict), a normwise error of 1e-5 in float32
         and 1e-13 in float64 (standard), reduced-precision hardware (fast).
-    method : {"auto", "direct", "separable", "fft"}
-        Algorithm: the sum over all taps, one pass over each axis, or products of spectra (overlap-save). "auto" takes
-        the one that is modelled fastest among those that `precision` allows; see `gpuconv.explain`. Named, a method is
-        taken or refused, but for "fft" where image or weights hold nan or infinity: there sums are taken directly.
+    method : {"auto", "direct", "separable", "low_rank", "fft"}
+        Algorithm: the sum over all taps, one pass over each axis, such passes for each of a few outer products that add
+        up to the weights, or products of spectra (overlap-save). "auto" takes the one that is modelled fastest among
+        those that `precision` allows; see `gpuconv.explain`. Named, a method is taken or refused, but for "low_rank"
+        and "fft" where image or weights hold nan or infinity: there sums are taken directly.
     compute_dtype : dtype, optional
         Dtype of products and sums. Default: integers with integers exactly in int64 (uint64 if both are unsigned);
         float32 for float16, bfloat16, float32 and integers up to 16 bits with float weights; float64 for wider; complex
@@ -81,6 +89,18 @@ def convolve(
         What becomes of a result that an integer `out_dtype` cannot hold.
     rounding : {"half_even", "trunc", "floor"}
         How a float result becomes an integer.
+    nan : {"propagate", "omit", "raise"}
+        A sample that is NaN spreads to all outputs whose window touches it, is missing, or is an error.
+    mask : array_like of bool, optional
+        True where a sample of x is missing; of x's shape, or one that broadcasts to it. Missing samples contribute
+        nothing. A masked array of numpy.ma as x brings its own, and the result is one: masked where nothing valid
+        contributed.
+    normalize : bool
+        Divide the weights by their sum, and each output by the part of that sum that valid samples have: the weights of
+        missing samples are redistributed. What lies outside x is valid, but for boundary="constant" with fill=nan under
+        nan="omit". NaN where no valid sample lies under a tap other than zero. See the page on semantics.
+    preserve_nan : bool
+        Put NaN where x is missing; only in results of x's shape.
     out : array, optional
         Where the result goes: x's library and device, the result's shape and dtype. It may overlap x.
     backend : {"auto", "cupy", "numba_cuda", "cpu", "numpy"}, optional
@@ -89,10 +109,13 @@ def convolve(
     Returns
     -------
     array
-        Of x's library, on x's device: x's shape with each spatial extent n replaced by `output_size(n, k, ...)`.
+        Of x's library, on x's device: x's shape with each spatial extent n replaced by `output_size(n, k, ...)`. Labels
+        of axes stay with the samples that the filter is centred on; under size="full" filtered axes have none.
         Integers are exact; floats within gamma(n + 3) (``|w| * |x|``), gamma(m) = m u / (1 - m u), of the exact result,
-        for n taps and unit roundoff u of the compute dtype, plus the rounding to the output dtype. Under method="fft",
-        and where "auto" takes it: within 1e-5 (float32) or 1e-13 (float64) of the 2-norms of w and x, tile by tile.
+        for n taps and unit roundoff u of the compute dtype, plus the rounding to the output dtype. Under method="fft"
+        and "low_rank", and where "auto" takes them: within 1e-5 (float32) or 1e-13 (float64) of the 2-norms of w and x,
+        tile by tile, or the bound of the direct sum if that is larger.
+        Under normalize=True, sums within n and d of N and D give y = N / D within (n + abs(y) d) / (abs(D) - d).
 
     Raises
     ------
@@ -109,14 +132,19 @@ def convolve(
     References
     ----------
     N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, SIAM 2002, chapter 3 (the error bound).
+    H. Knutsson, C.-F. Westin, Normalized and differential convolution, CVPR 1993 (the weights of missing samples).
 
     Examples
     --------
     >>> import gpuconv
     >>> gpuconv.convolve([3, 2, 1, 0], [1, 0, -1], size="full")
     array([ 3,  2, -2, -2, -1,  0])
+    >>> gpuconv.convolve([1.0, float("nan"), 3.0], [1, 1, 1], nan="omit", normalize=True)
+    array([0.5, 2. , 1.5])
     """
-    return compute(convolution, locals())
+    if type(x) is ndarray and mask is None and nan == "propagate" and not normalize:
+        return calls.compute(convolution, locals())
+    return missing.compute(convolution, locals())
 
 
 def correlate(
@@ -137,6 +165,10 @@ def correlate(
     out_dtype: Any = None,
     overflow: str = "saturate",
     rounding: str = "half_even",
+    nan: str = "propagate",
+    mask: Any = None,
+    normalize: bool = False,
+    preserve_nan: bool = False,
     out: Any = None,
     backend: str | None = None,
 ) -> Any:
@@ -150,7 +182,7 @@ def correlate(
         As in `convolve`. Complex weights are conjugated, as everywhere in SciPy.
     size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision, method : optional
         As in `convolve`.
-    compute_dtype, out_dtype, overflow, rounding, out, backend : optional
+    compute_dtype, out_dtype, overflow, rounding, nan, mask, normalize, preserve_nan, out, backend : optional
         As in `convolve`.
 
     Returns
@@ -169,7 +201,9 @@ def correlate(
     >>> gpuconv.correlate([3, 2, 1, 0], [1, 0, -1], size="full")
     array([-3, -2,  2,  2,  1,  0])
     """
-    return compute(correlation, locals())
+    if type(x) is ndarray and mask is None and nan == "propagate" and not normalize:
+        return calls.compute(correlation, locals())
+    return missing.compute(correlation, locals())
 
 
 def sepconvolve(
@@ -190,6 +224,10 @@ def sepconvolve(
     out_dtype: Any = None,
     overflow: str = "saturate",
     rounding: str = "half_even",
+    nan: str = "propagate",
+    mask: Any = None,
+    normalize: bool = False,
+    preserve_nan: bool = False,
     out: Any = None,
     backend: str | None = None,
 ) -> Any:
@@ -205,7 +243,7 @@ def sepconvolve(
         One per spatial axis, first axis first, on the host; any number of axes.
     size, boundary, fill, axes, channel_axis, origin, stride, dilation, precision, method : optional
         As in `convolve`.
-    compute_dtype, out_dtype, overflow, rounding, out, backend : optional
+    compute_dtype, out_dtype, overflow, rounding, nan, mask, normalize, preserve_nan, out, backend : optional
         As in `convolve`. The result is converted to its dtype once, after the last pass.
 
     Returns
@@ -227,7 +265,9 @@ def sepconvolve(
            [ 2,  0, -2],
            [ 1,  2, -1]])
     """
-    return compute(separable_call, locals())
+    if type(x) is ndarray and mask is None and nan == "propagate" and not normalize:
+        return calls.compute(separable_call, locals())
+    return missing.compute(separable_call, locals())
 
 
 def output_size(

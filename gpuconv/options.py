@@ -13,6 +13,8 @@ from gpuconv.errors import check_choice
 from gpuconv.problem import BOUNDARIES, METHODS, OVERFLOWS, PRECISIONS, ROUNDINGS, SIZES, DType, Ints, same_pad
 
 PerAxis = int | Sequence[int]
+NANS = ("propagate", "omit", "raise")
+MISSING = ("nan", "mask", "normalize", "preserve_nan")  # arguments of the core's functions above what Options states
 
 
 @dataclass(frozen=True)
