@@ -26,7 +26,7 @@ class Explanation:
     task : str
         What is computed.
     backend, algorithm : str
-        Where, and how: "direct", "separable", "fft", or the name of a CUDA kernel.
+        Where, and how: "direct", "separable", "low_rank", "fft", or the name of a CUDA kernel.
     kernels : tuple of str
         What is compiled for it, in the order of the launches; empty where NumPy computes.
     tile : str
@@ -64,9 +64,12 @@ class Explanation:
     def rows(self) -> list[tuple[str, str]]:
         """The table, without what was rejected."""
         kernels = [("kernel", kernel) for kernel in self.kernels]
+        terms = f"{self.plan.terms}: outer products that are added up"
+        rank = [("rank", terms)] if self.algorithm == "low_rank" else []
         registers = [("registers", str(self.registers))] if self.registers is not None else []
         return [
-            *(("backend", self.backend), ("algorithm", self.algorithm), *kernels, ("tile", self.tile), *registers),
+            *(("backend", self.backend), ("algorithm", self.algorithm), *rank, *kernels),
+            *(("tile", self.tile), *registers),
             ("moves", f"{self.bytes_moved / 1e6:,.3g} MB"),
             ("computes", f"{self.flops / 1e9:,.3g} Gflop"),
             ("modelled", f"{text.milliseconds(self.seconds)}, limited by {self.limit}"),
@@ -96,7 +99,7 @@ def explain(x: Any, weights: Any, *, kind: str = "convolve", dtype: Any = "float
     dtype : dtype
         Of x, if only its shape is given.
     **options
-        Keyword arguments of that function but `out`: see `gpuconv.convolve`.
+        Keyword arguments of that function but `out` and those for missing values: see `gpuconv.convolve`.
 
     Returns
     -------
@@ -144,7 +147,6 @@ def _finite(operands: Any) -> bool | None:
 
 
 def _explanation(task: str, plan: Plan, rejected: tuple[tuple[str, str], ...]) -> Explanation:
-    passes = "separable" in plan.algorithm
     return Explanation(
         task=task,
         backend=plan.backend,
@@ -153,9 +155,9 @@ def _explanation(task: str, plan: Plan, rejected: tuple[tuple[str, str], ...]) -
         tile=text.tile(plan),
         registers=text.registers(plan),
         bytes_moved=costs.traffic_bytes(plan.problem),
-        flops=costs.operations(plan.problem, plan.tiles, passes),
+        flops=costs.operations(plan.problem, plan.tiles, plan.terms),
         seconds=plan.seconds,
-        limit=text.limit(plan, passes=passes),
+        limit=text.limit(plan),
         error_bound=text.error(plan),
         rejected=rejected,
         plan=plan,

@@ -53,9 +53,9 @@ def registers(plan: Plan) -> int | None:
     return None if registers is None else int(registers)
 
 
-def limit(plan: Plan, *, passes: bool) -> str:
+def limit(plan: Plan) -> str:
     """What takes most of the time."""
-    parts = costs.parts(plan.problem, plan.facts, plan.backend, plan.tiles, passes=passes)
+    parts = costs.parts(plan.problem, plan.facts, plan.backend, plan.tiles, terms=plan.terms)
     return max(parts, key=parts.__getitem__)
 
 
@@ -67,6 +67,8 @@ def error(plan: Plan) -> str:
     elif plan.tiles is not None:
         error = transform_error(plan.tiles.points, plan.problem.compute_dtype)
         text = f"at most {error:.1e} ||weights||2 ||image||2 of a tile"
+    elif plan.algorithm == "low_rank":
+        text = f"at most {plan.facts.terms_error:.1e} ||weights||2 ||image||2 under the filter"
     else:
         text = f"at most {bound.relative:.1e} (|weights| * |image|)"
     steps = [f"{bound.out_step:g} of rounding"] if bound.out_step else []

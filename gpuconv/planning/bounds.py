@@ -32,6 +32,7 @@ PASS = {2: FACTORS + 1, 3: FACTORS + 4.5, 5: FACTORS + 9.1}  # by points; in uni
 ENDS = 5.0  # scaling a transform, and making one of real numbers of a complex one half as long
 WINOGRAD = 21.4  # largest squared norm of A_yf |G_f| |B_f| over f, of the points 0, +-1/sqrt(2), +-sqrt(2), infinity
 TRANSFORMED = 16  # roundings of the three transforms
+MOST_TERMS = 4  # outer products that a filter is computed as the sum of
 DEVIATIONS = 6.0  # standard deviations within which independent roundings are taken to stay
 PRODUCT = math.sqrt(5) + 1  # of two spectra, one of them rounded
 
@@ -78,9 +79,13 @@ def error_bound(problem: Problem, separable: bool, residual: float = 0.0) -> Err
     return _magnitude(bound, problem.channels_out, unit, float(info.tiny)) if problem.op == "magnitude" else bound
 
 
-def kernel_bound(problem: Problem, kernel: str, residual: float = 0.0) -> ErrorBound:
-    """Bound of what a kernel, or algorithm, of this name computes."""
-    return tensor_bound(problem) if kernel == "conv2d_mma" else error_bound(problem, "separable" in kernel, residual)
+def kernel_bound(problem: Problem, kernel: str, residual: float = 0.0, terms_error: float = 0.0) -> ErrorBound:
+    """Bound of what a kernel, or algorithm, of this name computes; see `Facts` for what it depends on."""
+    if kernel == "low_rank":
+        return low_rank_bound(problem, terms_error)
+    if kernel.startswith("conv2d_mma"):
+        return tensor_bound(problem)
+    return error_bound(problem, "separable" in kernel, residual)
 
 
 def tensor_bound(problem: Problem) -> ErrorBound:
@@ -124,6 +129,15 @@ def transform_bound(problem: Problem, points: Ints, shared: int = 1) -> ErrorBou
     info = np.finfo(problem.compute_dtype)
     normwise = transform_error(points, problem.compute_dtype) * math.sqrt(shared * math.prod(points))
     absolute = math.prod(points) * float(info.tiny)
+    return ErrorBound(gamma(5, float(info.eps) / 2), absolute, out_relative, out_step, normwise)
+
+
+def low_rank_bound(problem: Problem, error: float) -> ErrorBound:
+    """Bound of passes whose error relative to ||weights||_2 ||image||_2 under the filter is known."""
+    out_relative, out_step = _conversion_error(problem)
+    info = np.finfo(problem.compute_dtype)
+    absolute = 2 * MOST_TERMS * sum(problem.filter) * float(info.tiny)
+    normwise = error * math.sqrt(problem.taps)
     return ErrorBound(gamma(5, float(info.eps) / 2), absolute, out_relative, out_step, normwise)
 
 

@@ -18,29 +18,30 @@ TRANSFORM_LAUNCHES = 7  # of a batch of tiles
 HALF_RATE_DOUBLE = ((8, 0), (9, 0), (10, 0))  # compute capabilities; others have 1 float64 core for 64 of float32
 
 
-def sum_seconds(problem: Problem, facts: Facts, backend: str, *, passes: bool) -> float:
-    """Seconds of the direct sum, or of one pass over each axis."""
-    found = parts(problem, facts, backend, None, passes=passes)
+def sum_seconds(problem: Problem, facts: Facts, backend: str, *, terms: int) -> float:
+    """Seconds of the direct sum (0 terms), or of one pass over each axis for each term."""
+    found = parts(problem, facts, backend, None, terms=terms)
     longest = max(found["arithmetic"], found["memory"]) if backend not in RATES else sum(found.values())
     return longest if backend in RATES else longest + found["overhead"]
 
 
 def transform_seconds(problem: Problem, facts: Facts, backend: str, cut: Tiles) -> float:
     """Seconds of overlap-save with these tiles."""
-    return sum(parts(problem, facts, backend, cut, passes=False).values())
+    return sum(parts(problem, facts, backend, cut, terms=0).values())
 
 
-def parts(problem: Problem, facts: Facts, backend: str, cut: Tiles | None, *, passes: bool) -> dict[str, float]:
+def parts(problem: Problem, facts: Facts, backend: str, cut: Tiles | None, *, terms: int) -> dict[str, float]:
     """What the time is made of: seconds of "arithmetic", "memory" and "overhead"."""
     if cut is not None:
         return _of_transforms(problem, facts, backend, cut)
-    products = problem.multiply_adds * sum(problem.filter) // problem.taps if passes else problem.multiply_adds
+    products = products_of(problem, terms)
     if backend not in RATES:
         found = arithmetic_seconds(problem, facts.device, products), traffic_seconds(problem, facts.device), LAUNCH
     else:
         rates = facts.rates or RATES[backend]
         values = math.prod(problem.out_shape) * rates.value * _width(problem)
-        found = products * (rates.passed if passes else rates.product) * _width(problem), values, rates.job
+        shared = terms == 0 or (backend == "cpu" and terms > 1)  # several terms share what they load, as taps do
+        found = products * (rates.product if shared else rates.passed) * _width(problem), values, rates.job
     return dict(zip(("arithmetic", "memory", "overhead"), found, strict=True))
 
 
@@ -63,12 +64,16 @@ def transformed(problem: Problem, cut: Tiles) -> int:
     return problem.images * columns * math.prod(cut.points)
 
 
-def operations(problem: Problem, cut: Tiles | None, passes: bool) -> int:
+def products_of(problem: Problem, terms: int) -> int:
+    """Products of the direct sum (0 terms), or of one pass over each axis for each term."""
+    return problem.multiply_adds * terms * sum(problem.filter) // problem.taps if terms else problem.multiply_adds
+
+
+def operations(problem: Problem, cut: Tiles | None, terms: int) -> int:
     """Additions and multiplications; of a transform of n real points 2.5 n log2 n, as is usual."""
     several = 4 if problem.compute_dtype.kind == "c" else 1
     if cut is None:
-        products = problem.multiply_adds * sum(problem.filter) // problem.taps if passes else problem.multiply_adds
-        return 2 * several * products
+        return 2 * several * products_of(problem, terms)
     size = math.prod(cut.points)
     return int(transformed(problem, cut) * (2 * 2.5 * math.log2(max(2, size)) + 3) * (2 if several > 1 else 1))
 
@@ -77,9 +82,10 @@ def arithmetic_seconds(problem: Problem, device: DeviceLimits, products: int) ->
     """Seconds that a GPU's cores take for so many multiply-adds."""
     capability = device.compute_capability
     cores = device.multiprocessors * (64 if capability in ((7, 5), (8, 0)) else 128)
-    if problem.compute_dtype.kind in "fc" and problem.compute_dtype.itemsize >= 8:
+    dtype, several = problem.compute_dtype, 4 if problem.compute_dtype.kind == "c" else 1  # for a complex product
+    if dtype.kind in "fc" and dtype.itemsize >= (16 if several > 1 else 8):
         cores //= 2 if capability in HALF_RATE_DOUBLE else 64
-    return products / (ISSUE * cores * device.clock)
+    return several * products / (ISSUE * cores * device.clock)
 
 
 def traffic_bytes(problem: Problem) -> int:

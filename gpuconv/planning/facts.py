@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Place = Literal["host", "device"]
-Layout = Literal["channels_first", "channels_last"]
+Layout = Literal["channels_first", "channels_last", "interleaved"]
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,12 @@ class Facts:
     bias_max: int | None = None  # largest |bias| of integers; None: on the device, or no integers
     separable: bool = False  # the weights are the outer product of the 1D factors among the operands
     residual: float = 0.0  # largest relative difference between a tap and the product of its factors
+    terms: int = 0  # outer products among the operands whose sum the weights are, nearly; 0: not known to be few
+    terms_error: float = 0.0  # of the passes of all terms, relative to ||weights||_2 ||image||_2 under the filter
     zero_taps: bool = True  # whether some weight is (or may be) zero
     image_layout: Layout = "channels_first"  # in memory, dense; copied there if it is neither
     out_layout: Layout = "channels_first"  # where the result goes
+    interleaved: bool = False  # pixels: of image and result the last batch axis stands behind the spatial ones, dense
     precision: str = "standard"
     method: str = "auto"  # algorithm asked for
     finite: bool | None = None  # whether image and weights hold neither nan nor infinity; None: not looked

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from gpuconv.dtypes import accumulator
-from gpuconv.launches import LaunchPlan, cpu, cuda, cuda_fft, numba_cuda
+from gpuconv.launches import LaunchPlan, cpu, cuda, cuda_fft, cuda_low_rank, numba_cuda
+from gpuconv.planning import low_rank
 from gpuconv.planning.bounds import ErrorBound, kernel_bound, transform_bound, winograd_bound
 from gpuconv.planning.costs import sum_seconds, transform_seconds
 from gpuconv.planning.facts import Facts
@@ -34,20 +35,52 @@ class Plan:
     tiles: Tiles | None = None  # of transforms
     instead: "Plan | None" = None  # for data with nan or infinity, which transforms would spread
 
+    @property
+    def terms(self) -> int:
+        """Outer products that are computed pass by pass; 0: the sum over all taps, or transforms."""
+        return self.facts.terms if self.algorithm == "low_rank" else int("separable" in self.algorithm)
+
 
 def make_plan(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     """Return the plan of `backend`, or the sentence why it has none."""
-    plain = _sums(problem, facts, backend)
-    if isinstance(plain, str) or facts.method in ("direct", "separable"):
-        return plain
-    found = _transforms(plain, facts)
+    plain = best = _sums(problem, facts, backend)
+    image_filter = problem.rank == 2 and problem.is_filter
+    for name, alternative, considered in (("low_rank", _low_rank, image_filter), ("fft", _transforms, True)):
+        wanted = facts.method == name or (facts.method == "auto" and considered)
+        if wanted and isinstance(plain, Plan) and isinstance(best, Plan):
+            best = _better(best, alternative(plain, facts), name, facts)
+    return best
+
+
+def _better(best: Plan, found: Plan | str, name: str, facts: Facts) -> Plan | str:
+    """The plan that was asked for by its algorithm's name, or else the faster one; with the reasons."""
     if isinstance(found, str):
-        if facts.method == "fft" and facts.finite is not False:
-            return f"method='fft' cannot be taken: {found}"
-        return replace(plain, reasons=(*plain.reasons, f"fft: {found}"))
-    if facts.method != "fft" and found.seconds >= plain.seconds:
-        return replace(plain, reasons=(*plain.reasons, f"fft: modelled {_text(found.seconds)}"))
-    return found
+        if facts.method == name and facts.finite is not False:
+            return f"method='{name}' cannot be taken: {found}"
+        return replace(best, reasons=(*best.reasons, f"{name}: {found}"))
+    if facts.method != name and found.seconds >= best.seconds:
+        return replace(best, reasons=(*best.reasons, f"{name}: modelled {_text(found.seconds)}"))
+    return replace(found, reasons=(*best.reasons, f"{best.algorithm}: modelled {_text(best.seconds)}"))
+
+
+def _low_rank(plain: Plan, facts: Facts) -> Plan | str:
+    """The plan with passes for each of few outer products, in the place of the direct sum; or why there is none."""
+    problem, backend = plain.problem, plain.backend
+    refusal = low_rank.refusal(problem, facts, backend)
+    if refusal:
+        return refusal
+    launch = cuda_low_rank.low_rank(problem, facts) if backend == "cupy" else None
+    if isinstance(launch, str):
+        return launch
+    return replace(
+        plain,
+        algorithm="low_rank",
+        launches=launch.all if launch else (),
+        bound=kernel_bound(problem, "low_rank", terms_error=facts.terms_error),
+        seconds=sum_seconds(problem, facts, backend, terms=facts.terms) * (len(launch.all) if launch else 1),
+        facts=facts,
+        instead=None if launch else plain,
+    )
 
 
 def _transforms(plain: Plan, facts: Facts) -> Plan | str:
@@ -64,7 +97,6 @@ def _transforms(plain: Plan, facts: Facts) -> Plan | str:
         algorithm="fft",
         launches=launches,
         bound=transform_bound(problem, cut.points),
-        reasons=(*plain.reasons, f"{plain.algorithm}: modelled {_text(plain.seconds)}"),
         seconds=transform_seconds(problem, facts, backend, cut),
         tiles=cut,
         instead=plain,
@@ -77,7 +109,7 @@ def _sums(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     if facts.method == "separable" and not facts.separable:
         return "method='separable' needs weights that are the outer product of 1D weights, within the error bound"
     if backend in LAUNCHERS:
-        return _launched(problem, replace(facts, separable=passes), backend)
+        return _launched(problem, replace(facts, separable=passes, terms=0), backend)
     if backend == "cpu" and passes and not cpu.takes_passes(problem, named=facts.method == "separable"):
         if facts.method == "separable":
             return "the cpu backend takes passes over two axes of real numbers only"
@@ -110,9 +142,8 @@ def _launched(problem: Problem, facts: Facts, backend: str) -> Plan | str:
 
 
 def _plan(problem: Problem, facts: Facts, backend: str, algorithm: str, refusals: tuple[str, ...]) -> Plan:
-    passes = "separable" in algorithm
     bound = kernel_bound(problem, algorithm, facts.residual)
-    seconds = sum_seconds(problem, facts, backend, passes=passes)
+    seconds = sum_seconds(problem, facts, backend, terms=int("separable" in algorithm))
     sums = accumulator(problem, facts)
     return Plan(problem, backend, algorithm, sums, (), bound, refusals, facts, seconds)
 
@@ -127,8 +158,10 @@ def plan_part(plan: Plan, part: Problem) -> Plan | None:
         instead = plan_part(plan.instead, part)
         found = _transforms(instead, replace(plan.facts, method="fft")) if instead else None
         return found if isinstance(found, Plan) else None
+    whole_pixels = part.batch[-1:] == plan.problem.batch[-1:]
+    facts = replace(plan.facts, interleaved=plan.facts.interleaved and whole_pixels)
     for launcher in LAUNCHERS[plan.backend]:
-        launch = launcher(part, plan.facts) if launcher.__name__ == plan.algorithm else None
+        launch = launcher(part, facts) if launcher.__name__ == plan.algorithm else None
         if isinstance(launch, LaunchPlan):
             return replace(plan, problem=part, launches=launch.all)
     return None

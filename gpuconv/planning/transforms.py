@@ -43,16 +43,14 @@ def _impossible(problem: Problem, backend: str) -> str | None:
         return "transforms compute plain filters; this has channels that are summed, or a bias"
     if problem.skip_zero_taps:
         return "a transform cannot leave out the taps that are zero"
-    if backend == "cupy" and (problem.compute_dtype.kind != "f" or problem.out_dtype.kind == "c" or problem.rank > 2):
-        return "transforms on a GPU take signals and images of real numbers, in floating point"
+    if backend == "cupy" and (is_integer(problem.compute_dtype) or problem.rank > 2):
+        return "transforms on a GPU take signals and images, in floating point"
     return None if problem.taps > 1 else "a filter of one tap has nothing to transform"
 
 
 def _unwanted(problem: Problem, facts: Facts) -> str | None:
     if facts.finite is False:
         return "nan or infinity in image or weights would spread over a whole tile"
-    if facts.weights_place == "device":
-        return "weights on a device would have to be fetched for their spectrum"
     if facts.method == "fft":
         return None
     if facts.precision == "strict":
