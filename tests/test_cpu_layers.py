@@ -77,6 +77,21 @@ def test_channels_around_a_vector(channels):
         check_layer((1, channels, 3, 18), (channels, 1, 2, 2), last=last, groups=channels)
 
 
+@pytest.mark.parametrize("width", [12, 16, 17, 33, 63, 64, 65, 82])
+def test_depthwise_layers_read_in_place(width):
+    """Ends of rows inside, at and beyond every vector of a tile, and channels around a vector."""
+    options = {"padding": 1, "groups": 17}
+    for height, last in itertools.product((2, 9), (False, True)):
+        check_layer((2, 17, height, width), (17, 1, 3, 3), last=last, **options)
+    check_layer((1, 17, 5, width), (34, 1, 5, 2), padding=(3, 1), groups=17, dilation=(1, 2))
+    check_layer((1, 17, 9, width), (17, 1, 2, 5), last=True, padding=(1, 3), groups=17, stride=(2, 1), dilation=(1, 2))
+
+
+def test_depthwise_layers_of_a_window_beyond_the_image():
+    for last in (False, True):
+        check_layer((1, 16, 3, 13), (16, 1, 7, 7), last=last, padding=9, groups=16)
+
+
 @pytest.mark.parametrize("extent", [(4, 4), (5, 7), (8, 18), (6, 120)])
 @pytest.mark.parametrize("channels", [(16, 16), (19, 33)])
 def test_winograd(extent, channels):

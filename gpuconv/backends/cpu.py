@@ -4,7 +4,7 @@ import functools
 import sys
 from collections import defaultdict
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,13 +87,15 @@ def hesitation(problem: Problem, facts: Facts) -> str | None:
     if problem.op == "magnitude":
         problem = of_one_filter(problem)
     if not layer:
-        transforms = _transforms(problem, facts) if problem.is_filter else None
-        separable = facts.separable and takes_passes(problem)
-        wanted, seconds = transforms or (warm.kernels(problem, accumulator(problem, facts), separable), seconds)
+        better = _better(problem, facts) if problem.is_filter else None
+        terms = int(facts.separable and takes_passes(problem))
+        wanted, seconds = better or (warm.kernels(problem, accumulator(problem, facts), terms), seconds)
     else:
         from gpuconv.cpu.layers import kernels
 
-        wanted = kernels(problem, accumulator(problem, facts), winograd=takes_winograd(problem, facts) is None)
+        layouts = facts.image_layout, facts.out_layout
+        winograd = takes_winograd(problem, facts) is None
+        wanted = kernels(problem, accumulator(problem, facts), winograd=winograd, layouts=layouts)
     for kernel in wanted:
         if not jit.ready(kernel):
             if _sooner(kernel, seconds, LAYER_SECONDS if layer else jit.COMPILE_SECONDS):
@@ -103,12 +105,17 @@ def hesitation(problem: Problem, facts: Facts) -> str | None:
 
 
 @functools.lru_cache(maxsize=256)
-def _transforms(problem: Problem, facts: Facts) -> "tuple[tuple[Kernel, ...], float] | None":
-    """The kernels of a filter by transforms, and NumPy's time for it; None where it is summed."""
+def _better(problem: Problem, facts: Facts) -> "tuple[tuple[Kernel, ...], float] | None":
+    """The kernels of a filter by transforms or outer products, and NumPy's time for it; None where it is summed."""
+    from gpuconv.cpu import warm
     from gpuconv.cpu.fft_recipe import kernels
 
     plan, instead = (make_plan(problem, facts, name) for name in ("cpu", "numpy"))
-    if isinstance(plan, str) or isinstance(instead, str) or plan.tiles is None:
+    if isinstance(plan, str) or isinstance(instead, str):
+        return None
+    if plan.algorithm == "low_rank":
+        return warm.kernels(problem, plan.accumulator, plan.terms, checked=True), instead.seconds
+    if plan.tiles is None:
         return None
     return kernels(problem, plan.tiles.points, plan.accumulator), instead.seconds
 
@@ -124,7 +131,7 @@ def prepare(plan: Plan, operands: Operands, out: View) -> "Ready | None":
     from gpuconv.cpu.filters import is_direct
     from gpuconv.cpu.filters import prepare as prepare_filter
 
-    if not plan.problem.is_filter or plan.algorithm not in ("direct", "separable", "fft") or not is_direct(plan):
+    if not plan.problem.is_filter or not is_direct(plan):
         return None
     return prepare_filter(plan, operands, out)
 
@@ -134,6 +141,13 @@ def prepare_layer(plan: Plan, operands: Operands, out: View) -> "ReadyLayer | No
     from gpuconv.cpu.layers import prepare as prepare_layers
 
     return None if plan.problem.is_filter else prepare_layers(plan, operands, out)
+
+
+def join_layers(steps: "tuple[ReadyLayer, ...]", split: Any, arrays: Any) -> "ReadyLayer | None":
+    """Make one layer of several whose arrays are parts of the same."""
+    from gpuconv.cpu.layer_join import joined
+
+    return joined(steps, split, arrays)
 
 
 def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:

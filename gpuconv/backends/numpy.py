@@ -73,6 +73,8 @@ class Ready:
         _, self.weights, self.bias, self.factors = operands.on_host(plan.accumulator)
         if plan.algorithm != "separable" and self.factors:
             self.weights, self.factors = operands.full_weights().astype(plan.accumulator), ()
+        terms = operands.terms if plan.algorithm == "low_rank" else ()
+        self.terms = [(column, row) for column, row in zip(*terms, strict=True)] if terms else []
         self.convolver = Convolver(plan, self.weights) if plan.tiles else None
         self.jobs = list(boxes(plan.problem, plan.tiles) if plan.tiles else _blocks(plan.problem))
 
@@ -114,6 +116,10 @@ class Ready:
         shape = (*part.shape[: -rank - 1], self.problem.channels_out, *part.shape[-rank:])
         direct = part.dtype == self.sums and part.shape == shape and part.strides[-1] == part.itemsize
         sums = part if direct else numpy_workers.scratch("sums", shape, self.sums)
+        if self.terms:
+            found = numpy_sums.low_rank(self.problem, block, self.terms, sums)
+            if np.isfinite(np.sum(found)):
+                return found
         if self.factors:
             return numpy_sums.separable(self.problem, block, self.factors, sums)
         return numpy_sums.direct(self.problem, block, self.weights, sums)

@@ -5,6 +5,7 @@ array is made but the sums and the products.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,18 @@ def separable(problem: Problem, block: np.ndarray, factors: tuple[np.ndarray, ..
         for view, weight in zip(views[1:], factors[axis][1:], strict=True):
             np.add(result, np.multiply(view, weight, out=product), out=result)
         block = result
+    return sums
+
+
+def low_rank(
+    problem: Problem, block: np.ndarray, terms: Sequence[tuple[np.ndarray, np.ndarray]], sums: np.ndarray
+) -> np.ndarray:
+    """The passes of each term, added up."""
+    for number, factors in enumerate(terms):
+        result = sums if number == 0 else scratch("term", sums.shape, sums.dtype)
+        separable(problem, block, factors, result)
+        if number > 0:
+            np.add(sums, result, out=sums)
     return sums
 
 

@@ -14,18 +14,28 @@ from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.jit import Kernel
-from gpuconv.cpu.job import COUNTERS, FIELDS, LINE, SCRATCH
+from gpuconv.cpu.job import COUNTERS, FIELDS, INDEX, LINE, SCRATCH
 from gpuconv.cpu.slots import Slots
 from gpuconv.cpu.sums import Tile
 from gpuconv.cpu.target import Target, host
-from gpuconv.cpu.tiles import compiled_sizes, short_line, tile_of
+from gpuconv.cpu.tiles import compiled_sizes, lines_of, short_line, tile_of
 from gpuconv.cpu.values import Lanes, Value
+from gpuconv.cpu.worker import work_through
 
 FOREVER = 1 << 62
 
 
 def filter_kernel(
-    code: str, kind: str, filter_h: int, filter_w: int, *, line: int = 0, phased: bool = False, near: bool = False
+    code: str,
+    kind: str,
+    filter_h: int,
+    filter_w: int,
+    *,
+    line: int = 0,
+    terms: int = 1,
+    checked: bool = False,
+    phased: bool = False,
+    near: bool = False,
 ) -> tuple[Kernel, Tile]:
     """Return the kernel that computes blocks of a filter, and its tile.
 
@@ -39,6 +49,10 @@ def filter_kernel(
         Rows and columns of the weights; compiled in where the tile gains by it.
     line : int
         Taps of the filter along rows that comes before the tile (separable weights); 0: none.
+    terms : int
+        Filters along rows that come before the tile, which has a column of weights for each.
+    checked : bool
+        Whether outputs that are not finite are noted in the job.
     phased : bool
         Whether the horizontal stride is not 1.
     near : bool
@@ -46,13 +60,22 @@ def filter_kernel(
     """
     target, sizes = host(), compiled_sizes(filter_h, filter_w) if kind == "sliding" else (0, 0)
     in_line = line or (filter_w if kind == "line" else 0)
-    short = short_line(target, int(code[1]), in_line) if near else 0
-    kernel = Kernel(_write, (code.replace("u", "i"), kind, *sizes, int(line > 0), int(phased), short))
+    short = short_line(target, int(code[1]), in_line) if near and terms == 1 else 0
+    lines = terms if line else 0
+    kernel = Kernel(_write, (code.replace("u", "i"), kind, *sizes, lines, int(checked), int(phased), short))
     return kernel, tile_of(target, kind, *sizes, short=0 if line else short)
 
 
 def _write(
-    target: Target, code: str, kind: str, filter_h: int, filter_w: int, line: int, phased: int, short: int
+    target: Target,
+    code: str,
+    kind: str,
+    filter_h: int,
+    filter_w: int,
+    lines: int,
+    checked: int,
+    phased: int,
+    short: int,
 ) -> str:
     """Return kernel(job, scratch, spins).
 
@@ -60,29 +83,22 @@ def _write(
     """
     e = Emitter(("job", "scratch", "spins"), fused=target.fused)
     lanes = Lanes(code, target.lanes(int(code[1])))
-    tile = tile_of(target, kind, filter_h, filter_w, 0 if line else short)
-    before = tile_of(target, "line", short=short) if line else None
-    driver = Driver(e, lanes, tile, before, phased=bool(phased))
-    item = e.variable(e.count_up(e.job))
-    with e.repeat(lambda: item.value < driver.work.items):
-        driver.block(item.value)
-        e.count_up(e.job + 8)
-        item.value = e.count_up(e.job)
-    spins = e.variable(e.spins)
-    with e.repeat(lambda: spins.value > 0):
-        finished = e.shared(e.job + 8) >= driver.work.items
-        spins.value = e.select(finished, 0, spins.value - 1)
+    tile = tile_of(target, kind, filter_h, filter_w, 0 if lines else short)
+    before = (lines_of(target, lines) if lines > 1 else tile_of(target, "line", short=short)) if lines else None
+    driver = Driver(e, lanes, tile, before, checked=bool(checked), phased=bool(phased))
+    work_through(e, driver.work.items, driver.block)
     return e.text()
 
 
 class Driver:
     """Writes the loops of one driver."""
 
-    def __init__(self, e: Emitter, lanes: Lanes, tile: Tile, line: Tile | None, *, phased: bool):
+    def __init__(self, e: Emitter, lanes: Lanes, tile: Tile, line: Tile | None, *, checked: bool, phased: bool):
         self.e, self.lanes, self.tile, self.line = e, lanes, tile, line
         self.work = e.fields(e.job + 8 * len(COUNTERS), FIELDS)
         for name in SCRATCH:
             setattr(self.work, name, e.scratch + getattr(self.work, name))
+        self.work.trace = e.variable(e.zero(lanes)) if checked else None
         self.slots = Slots(e, lanes, self.work, phased)
 
     def block(self, item: Value) -> None:
@@ -106,6 +122,18 @@ class Driver:
                 slot.value = self._following(slot.value)
             loaded.value = stop
             self._compute(y, start, stop)
+        if self.work.trace:
+            self._judge(self.work.trace.value)
+
+    def _judge(self, trace: Value) -> None:
+        """Note in the job whether some element of the trace is nan."""
+        e, lanes, spoiled = self.e, self.lanes, self.e.variable(0)
+        e.store(trace, self.work.stage)
+        with e.loop(0, lanes.count) as i:
+            element = e.load(lanes.element, self.work.stage + i * lanes.size)
+            spoiled.value = e.select(element.equals(element), spoiled.value, 1)
+        with e.when(spoiled.value > 0):
+            e.store(spoiled.value, e.job + 8 * INDEX["not_finite"])
 
     def _following(self, slot: Value) -> Value:
         """The next slot of the ring."""
@@ -120,8 +148,9 @@ class Driver:
             return
         e.store(self.slots.load(j, work.line), work.line_inner_rows)
         e.store(work.line + work.lead, work.line_rows)
-        e.store(address, work.line_outs)
-        line = SimpleNamespace(**vars(work) | {name: getattr(work, f"line_{name}") for name in LINE})
+        for term in range(self.line.rows):
+            e.store(address + work.part_bytes * term, work.line_outs + 8 * term)
+        line = SimpleNamespace(**vars(work) | {name: getattr(work, f"line_{name}") for name in LINE} | {"trace": None})
         self._segments(self.line, line, e.number(FOREVER))
 
     def _compute(self, y: Value, start: Value, stop: Value) -> None:

@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 from gpuconv.cpu.values import INT, Lanes, Value, Variable
+from gpuconv.cpu.vectors import Vectors
 
 SUFFIXES = {"half": "f16", "float": "f32", "double": "f64"}  # of the names of intrinsics
 Number = Value | int
 
 
-class Emitter:
+class Emitter(Vectors):
     """Writes one function, `kernel(arguments)`; the arguments are attributes."""
 
     def __init__(self, arguments: Sequence[str], *, fused: bool = True):
@@ -76,19 +77,6 @@ class Emitter:
         """Return a new variable."""
         return Variable(self, self.number(initial))
 
-    def splat(self, lanes: Lanes, element: Value | int) -> Value:
-        """Return a vector of one element."""
-        name = element.name if isinstance(element, Value) else f"{element}.0" if lanes.real else str(element)
-        one = self.emit(lanes.type, f"insertelement {lanes.type} poison, {lanes.element} {name}, i64 0")
-        mask = f"<{lanes.count} x i32> zeroinitializer"
-        return self.emit(lanes.type, f"shufflevector {lanes.type} {one.name}, {lanes.type} poison, {mask}")
-
-    def shifted(self, lanes: Lanes, a: Value, b: Value, count: int) -> Value:
-        """Return a without its first `count` elements, followed by as many of b."""
-        mask = ", ".join(f"i32 {count + i}" for i in range(lanes.count))
-        vectors = f"{lanes.type} {a.name}, {lanes.type} {b.name}"
-        return self.emit(lanes.type, f"shufflevector {vectors}, <{lanes.count} x i32> <{mask}>")
-
     def muladd(self, a: Value, b: Value, c: Value) -> Value:
         """Return a * b + c, fused where the processor can."""
         return self.intrinsic("fma", a, b, c) if a.real and self._fused else a * b + c
@@ -128,12 +116,6 @@ class Emitter:
         """Write an element or vector at an address, aligned or not."""
         self.write(f"store {value.type} {value.name}, ptr {self._pointer(address)}, align 1")
 
-    def first_lanes(self, lanes: Lanes, count: Value) -> Value:
-        """Return a mask of the first `count` lanes of a vector."""
-        numbers = Lanes("i8", lanes.count)
-        order = ", ".join(f"i64 {i}" for i in range(lanes.count))
-        return Value(self, numbers.type, f"<{order}>") < self.splat(numbers, count)
-
     def load_some(self, lanes: Lanes, address: Value, mask: Value) -> Value:
         """Return a vector of which only some lanes are read, the others being zero."""
         function = f"@llvm.masked.load.{_suffix(lanes.type)}.p0"
@@ -147,6 +129,12 @@ class Emitter:
         self._declarations.add(f"declare void {function}({value.type}, ptr, i32, {mask.type})")
         place = f"ptr {self._pointer(address)}, i32 1, {mask.type} {mask.name}"
         self.write(f"call void {function}({value.type} {value.name}, {place})")
+
+    def prefetch(self, address: Value, *, write: bool = False) -> None:
+        """Ask for the cache line of an address, which need not exist."""
+        function = "@llvm.prefetch.p0"
+        self._declarations.add(f"declare void {function}(ptr, i32, i32, i32)")
+        self.write(f"call void {function}(ptr {self._pointer(address)}, i32 {int(write)}, i32 3, i32 1)")
 
     def integer(self, address: Value) -> Value:
         """Return the integer at an address."""
@@ -208,6 +196,15 @@ class Emitter:
         self.write(f"br i1 {condition.name}, label {then}, label {end}\n{then[1:]}:")
         yield
         self.write(f"br label {end}\n{end[1:]}:")
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Run the `with` block as code of its own, behind a branch that is always taken.
+
+        Within one piece of code LLVM moves loads up as far as it can, and has no registers for what waits there.
+        """
+        with self.when(Value(self, INT, f"%{self._arguments[0]}").differs(0)):
+            yield
 
 
 def _suffix(type_: str) -> str:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpuconv.cpu.emitter import Emitter
-from gpuconv.cpu.values import Lanes, Value
+from gpuconv.cpu.values import Lanes, Value, Writer
 
 UNIT = 16  # bytes that shuffles move best: elements leave such a part of a vector only where they must
 
@@ -45,7 +44,7 @@ def negative(value: Value) -> Value:
     return value.emitter.emit(value.type, f"fneg {value.type} {value.name}")
 
 
-def constant(e: Emitter, lanes: Lanes, number: float) -> Value:
+def constant(e: Writer, lanes: Lanes, number: float) -> Value:
     """Return a vector of one number."""
     rounded = float(np.float32(number)) if lanes.size == 4 else number
     element = f"{lanes.element} 0x{struct.pack('>d', rounded).hex().upper()}"

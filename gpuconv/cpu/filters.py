@@ -15,6 +15,7 @@ from gpuconv.cpu.job import Job
 from gpuconv.cpu.recipe import Recipe, component, list_taps, recipe
 from gpuconv.cpu.rows import storable
 from gpuconv.cpu.target import host
+from gpuconv.planning.costs import products_of
 from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.threads import get_num_threads
@@ -40,18 +41,23 @@ class Ready:
 
     parts: Callable[[int], tuple[Part, ...]]  # of a number of threads
     worth_threads: bool
+    instead: "Ready | fft.Ready | None" = None  # for data with nan or infinities
 
     def run(self, image: np.ndarray, out: np.ndarray) -> None:
         """Compute; the two must not overlap."""
         threads = get_num_threads() if self.worth_threads else 1
         for part in self.parts(threads):
-            pool.run(part.driver, part.job.run_on(image, out, part.offset), threads)
+            job = part.job.run_on(image, out, part.offset)
+            pool.run(part.driver, job, threads)
+            if self.instead and job["not_finite"]:
+                self.instead.run(image, out)
 
     @property
     def workspace_bytes(self) -> int:
         """Scratch memory, which every thread keeps for its next call."""
         threads = get_num_threads() if self.worth_threads else 1
-        return threads * max(part.job.scratch_bytes for part in self.parts(threads))
+        own = threads * max(part.job.scratch_bytes for part in self.parts(threads))
+        return max(own, self.instead.workspace_bytes if self.instead else 0)
 
 
 def compute(plan: Plan, operands: Operands, out: np.ndarray) -> None:
@@ -119,16 +125,20 @@ def _ready(problem: Problem, plan: Plan, operands: Operands, out: np.ndarray) ->
         weights, factors = operands.full_weights().astype(plan.accumulator), ()
     strides, work = image.strides + out.strides, problem.multiply_adds
     parts: Callable[[int], tuple[Part, ...]]
-    if factors:
-        work = work * sum(problem.filter) // problem.taps
-        parts = partial(_separable, problem, factors, strides)
+    instead: Ready | fft.Ready | None = None
+    if plan.terms:
+        low_rank = plan.algorithm == "low_rank"
+        columns, rows = (pass_.T for pass_ in operands.terms) if low_rank else (pass_[:, None] for pass_ in factors)
+        work = products_of(problem, plan.terms)
+        parts = partial(_passes, problem, columns, rows, strides, low_rank)
+        instead = _ready(problem, plan.instead, operands, out) if plan.instead else None
     elif plan.accumulator.kind == "c":
         work *= 4 if image.dtype.kind == "c" else 2
         parts = partial(_complex, problem, weights[0, 0], strides)
     else:
         parts = partial(_real, problem, weights[0, 0], strides)
     seconds = work / (RATE * host().lanes(plan.accumulator.itemsize)) + (image.nbytes + out.nbytes) / BANDWIDTH
-    return Ready(functools.lru_cache(maxsize=4)(parts), seconds > LEAST_SECONDS)
+    return Ready(functools.lru_cache(maxsize=4)(parts), seconds > LEAST_SECONDS, instead)
 
 
 def _transformed(problem: Problem, plan: Plan, operands: Operands, out: np.ndarray) -> fft.Ready:
@@ -153,10 +163,15 @@ def _real(problem: Problem, weights: np.ndarray, strides: Ints, threads: int) ->
     return (Part(found.driver, job),)
 
 
-def _separable(problem: Problem, factors: tuple[np.ndarray, ...], strides: Ints, threads: int) -> tuple[Part, ...]:
-    """Each row of the image is filtered along itself as it is loaded, then the tile goes down the columns."""
-    found, job = _start(problem, factors[0].dtype, strides, threads, separable=True)
-    job.point(weights=factors[0], line_weights=factors[1])
+def _passes(
+    problem: Problem, columns: np.ndarray, rows: np.ndarray, strides: Ints, checked: bool, threads: int
+) -> tuple[Part, ...]:
+    """Each row of the image is filtered along itself as it is loaded, then the tile goes down the columns.
+
+    `columns` and `rows` have a term along their second axis.
+    """
+    found, job = _start(problem, columns.dtype, strides, threads, terms=columns.shape[1], checked=checked)
+    job.point(weights=np.ascontiguousarray(columns), line_weights=np.ascontiguousarray(rows))
     return (Part(found.driver, job),)
 
 
@@ -177,8 +192,16 @@ def _complex(problem: Problem, weights: np.ndarray, strides: Ints, threads: int)
 
 
 def _start(
-    problem: Problem, dtype: DType, strides: Ints, threads: int, *, separable: bool = False, listed: bool = False
+    problem: Problem,
+    dtype: DType,
+    strides: Ints,
+    threads: int,
+    *,
+    terms: int = 0,
+    checked: bool = False,
+    listed: bool = False,
 ) -> tuple[Recipe, Job]:
     """Return the recipe of a filter, and a job of its own."""
-    found = recipe(problem, dtype, separable=separable, listed=listed, strides=strides, threads=threads)
+    passes = {"terms": terms, "checked": checked}
+    found = recipe(problem, dtype, **passes, listed=listed, strides=strides, threads=threads)
     return found, found.job.copy()

@@ -31,6 +31,7 @@ FIELDS = (
     *("span", "slots", "slot_bytes", "part_bytes", "stage_bytes"),
     *("weights", "weights_row", "filter_h", "filter_w"),
     *("taps", "tap_rows", "tap_columns", "paired"),  # list of taps: bytes in the table of rows, bytes in a slot
+    "not_finite",  # written: whether an output is not, where they are looked at
     *("line_weights", "line_taps", "line_tap_columns", "line_paired"),  # the same of the filter along rows
 )
 LINE = ("weights", "taps", "tap_columns", "paired", "rows", "inner_rows", "outs")  # what a Line reads
@@ -71,9 +72,13 @@ class Job:
 
     def run_on(self, image: np.ndarray, out: np.ndarray, offset: int = 0) -> Self:
         """Return the job of one call: a copy with its arrays; the output begins `offset` bytes into `out`."""
+        return self.at(address(image), address(out) + offset, (image, out))
+
+    def at(self, image: int, out: int, alive: Sequence[object]) -> Self:
+        """Return a copy with the addresses of image and output, in arrays that must stay alive."""
         fields, index = type(self.fields).from_buffer_copy(self.fields), self.INDEX
-        fields[index["image"]], fields[index["out"]] = address(image), address(out) + offset
-        return type(self)(fields, self.scratch_bytes, (self, image, out))
+        fields[index["image"]], fields[index["out"]] = image, out
+        return type(self)(fields, self.scratch_bytes, (self, *alive))
 
 
 def address(array: np.ndarray) -> int:
@@ -131,11 +136,15 @@ def geometry(problem: Problem, lay: Layout, shape: Shape, planes: int) -> Job:
     return job
 
 
-def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -> None:
-    """Cut the output into blocks whose ring fits the cache, enough for every thread, and lay out the scratch memory."""
+def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int, terms: int = 1) -> None:
+    """Cut the output into blocks whose ring fits the cache, enough for every thread, and lay out the scratch memory.
+
+    A slot of the ring holds a window row, or as many filtered ones as there are `terms`.
+    """
     rows, columns, inner = lay.rows, lay.columns, lay.inner
     span = (shape.rows - 1) * rows.stride + rows.reach + 1
-    row = max(1, job["planes"] * inner.extent * columns.stride * shape.size)  # bytes an output pixel takes in a slot
+    parts = max(job["planes"] * columns.stride, terms)  # of a slot
+    row = max(1, parts * inner.extent * shape.size)  # bytes an output pixel takes in a slot
     wide = max(ring_bytes // (span * row), 4 * columns.reach // columns.stride, 4 * shape.lanes // inner.extent, 1)
     across = -(-columns.out_extent // wide)
     down = 1
@@ -145,9 +154,9 @@ def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int) -
     width = -(-columns.out_extent // across)
     samples = -(-((width - 1) * columns.stride + columns.reach + 1) // columns.stride) * inner.extent + 2 * shape.lanes
     part = _odd(samples * shape.size)
-    slot = part * columns.stride * job["planes"]
+    slot = part * parts
     stage = _odd((width * inner.extent + shape.lanes) * shape.size)
-    sizes = dict.fromkeys(SCRATCH, 8 * max(span, shape.rows))
+    sizes = dict.fromkeys(SCRATCH, 8 * max(span, shape.rows, terms))
     sizes |= {"stage": stage * shape.rows, "line": slot, "ring": slot * span}
     offset = 0
     for name, size in sizes.items():

@@ -134,10 +134,11 @@ def _patch_rows(rows: Axis, columns: Axis, shape: Shape, height: int, width: int
 
 def set_image(job: LayerJob, problem: Problem, rows: Axis, columns: Axis, window: Ints) -> None:
     """Say where window rows and columns come from."""
-    _, _, row_table = sources(rows, problem.boundary, window[0])
-    start, stop, column_table = sources(columns, problem.boundary, window[1])
-    job.point(row_sources=row_table, column_sources=column_table)
-    job.set(inside_w0=start, inside_w1=stop, image_pixel=columns.image_step)
+    for name, axis, count in (("h", rows, window[0]), ("w", columns, window[1])):
+        start, stop, table = sources(axis, problem.boundary, count)
+        job.set(**{f"inside_{name}0": start, f"inside_{name}1": stop, f"dilation_{name}": axis.dilation})
+        job.point(**{"row_sources" if name == "h" else "column_sources": table})
+    job.set(image_pixel=columns.image_step, origin=-columns.before * columns.image_step, filter_w=columns.filter)
     job.set(stride_h=rows.stride, stride_w=columns.stride, reach_h=rows.reach, reach_w=columns.reach)
     job.set(out_h=rows.out_extent, out_w=columns.out_extent)
 

@@ -21,6 +21,9 @@ from gpuconv.cpu.values import Lanes, Value, Variable
 VECTORS = 2  # of output channels at once; 1 in a depthwise layer
 TAPS = 4  # at once in a depthwise layer
 POSITIONS = 2
+TOGETHER = (
+    8  # outputs, often a power of two apart, whose weights stay in one set of the cache until all taps are stored
+)
 
 
 def gradient_kernel(code: str, image: str, kind: str) -> Kernel:
@@ -159,7 +162,7 @@ class Gradient:
         """Store the sums, for each tap and channel those of all outputs."""
         e, wide = self.e, self.vectors * self.lanes.bytes
         count: Number = depth if self.kind == "dense" else 1
-        with e.loop(0, work.kept_taps) as tap, e.loop(0, count) as k:
-            place = to + e.integer(work.tap_outs + tap * 8) + (first + k) * work.out_depth
-            source = work.sums + (tap * work.depth_chunk + k) * wide
-            e.call(work.store, place, work.out_channel, source, outputs)
+        with e.loop(0, count) as k, e.loop(0, outputs, TOGETHER) as o, e.loop(0, work.kept_taps) as tap:
+            place = to + e.integer(work.tap_outs + tap * 8) + (first + k) * work.out_depth + o * work.out_channel
+            source = work.sums + (tap * work.depth_chunk + k) * wide + o * self.lanes.size
+            e.call(work.store, place, work.out_channel, source, e.least(outputs - o, TOGETHER))

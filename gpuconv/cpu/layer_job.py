@@ -7,6 +7,7 @@ from typing import ClassVar
 from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.job import COUNTERS, Job
 from gpuconv.cpu.values import Value
+from gpuconv.cpu.worker import work_through
 
 NOWHERE = -(1 << 62)  # in a table of sources: the fill value
 FIELDS = (
@@ -21,7 +22,9 @@ FIELDS = (
     *("image", "image_offsets", "image_row", "image_pixel", "beside"),  # beside: channels are neighbours in memory
     *("channels", "depth", "depth_blocks"),  # table of the bytes to each channel of each group; channels a group
     *("row_sources", "column_sources", "inside_w0", "inside_w1", "fill"),  # bytes to each window row and column
-    *("stride_h", "stride_w", "reach_h", "reach_w"),
+    *("ahead", "out_ahead"),  # bytes from what is read and written to what is worth asking for
+    *("inside_h0", "inside_h1", "origin"),  # bytes from the first column of the image to that of the window
+    *("stride_h", "stride_w", "reach_h", "reach_w", "dilation_h", "dilation_w", "filter_w"),
     *(
         "places",
         "row_bytes",
@@ -53,13 +56,5 @@ def each_item(e: Emitter, compute: Callable[[SimpleNamespace, Value], None]) -> 
     work = e.fields(e.job + 8 * len(COUNTERS), FIELDS)
     for name in SCRATCH:
         setattr(work, name, e.scratch + getattr(work, name))
-    item = e.variable(e.count_up(e.job))
-    with e.repeat(lambda: item.value < work.items):
-        compute(work, item.value)
-        e.count_up(e.job + 8)
-        item.value = e.count_up(e.job)
-    spins = e.variable(e.spins)
-    with e.repeat(lambda: spins.value > 0):
-        finished = e.shared(e.job + 8) >= work.items
-        spins.value = e.select(finished, 0, spins.value - 1)
+    work_through(e, work.items, lambda item: compute(work, item))
     return e.text()

@@ -16,10 +16,10 @@ from gpuconv.cpu.values import Lanes, Value
 
 
 def transpose(e: Emitter, lanes: Lanes, rows: Sequence[Value]) -> list[Value]:
-    """Return the columns of a square of vectors."""
-    rows, step = list(rows), lanes.count // 2
+    """Return the columns of a square of vectors; of fewer rows, each square's first beside the others', and so on."""
+    rows, step = list(rows), len(rows) // 2
     while step:
-        for i in (i for i in range(lanes.count) if not i & step):
+        for i in (i for i in range(len(rows)) if not i & step):
             a, b = rows[i], rows[i + step]
             low = [c + lanes.count - step if c & step else c for c in range(lanes.count)]
             high = [c + lanes.count if c & step else c + step for c in range(lanes.count)]
@@ -130,15 +130,41 @@ class Patch:
         rows = columns >= (lanes.count if self.few else 1)
         way = e.select(whole, 1, e.select(rows, 2, 0))
         with e.when(way.equals(2)):
-            self._squares(to, image, channels)
+            (self._quads if 0 < self.few < self.lanes.count else self._squares)(to, image, channels)
         with e.when(way.equals(0)), e.loop(source.left, source.right) as x:
             place, column = self._column(to, x)
-            self._gather(place, image + column, channels, count)
+            if self.few:
+                self._pixel(place, image + column, channels, count)
+            else:
+                self._gather(place, image + column, channels, count)
+
+    def _pixel(self, place: Value, pixel: Value, channels: Value, count: Value) -> None:
+        """Load one pixel of few channels, at once where they are neighbours."""
+        e, source = self.e, self.source
+        many, lanes = (Lanes(lanes.code, self.few) for lanes in (self.many, self.lanes))
+        beside = source.beside.equals(1)
+        with e.when(beside):
+            value = e.load_some(many, pixel + e.integer(channels), e.first_lanes(many, count))
+            e.store(widen(e, value, many, lanes), place)
+        with e.when(beside.equals(0)):
+            self._gather(place, pixel, channels, count)
 
     def _vector(self, address: Value, mask: Value | None = None) -> Value:
         e = self.e
         value = e.load_some(self.many, address, mask) if mask else e.load(self.many.type, address)
         return widen(e, value, self.many, self.lanes)
+
+    def _quads(self, to: Value, image: Value, channels: Value) -> None:
+        """Load a vector of columns of each of few channels at a time, the last overlapping the one before."""
+        e, source, lanes = self.e, self.source, self.lanes
+        with e.loop(source.left, source.right, lanes.count) as x:
+            first = e.least(x, source.right - lanes.count)
+            _, column = self._column(to, first)
+            rows = [self._vector(image + column + e.integer(channels + 8 * i)) for i in range(self.few)]
+            squares = transpose(e, lanes, rows)
+            for i in range(lanes.count):
+                place, _ = self._column(to, first + i)
+                e.store(e.part(lanes, squares[i % self.few], i // self.few * self.few, self.few), place)
 
     def _squares(self, to: Value, image: Value, channels: Value) -> None:
         """Load a vector of columns of each channel at a time, the last overlapping the one before.

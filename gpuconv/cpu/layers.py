@@ -9,6 +9,14 @@ import numpy as np
 
 from gpuconv.arrays import Operands
 from gpuconv.cpu import pool
+from gpuconv.cpu.depthwise_recipe import (
+    dense_strides,
+    in_place,
+    in_place_kernel_of,
+    in_place_recipe,
+    pixels_order,
+    planes_order,
+)
 from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.layer_gradient_recipe import gradient_kernel_of, gradient_recipe
 from gpuconv.cpu.layer_recipes import (
@@ -24,6 +32,7 @@ from gpuconv.cpu.layer_recipes import (
 from gpuconv.cpu.layer_weights import dense_order, depthwise_order, digest_kernel, packed
 from gpuconv.cpu.target import host
 from gpuconv.cpu.winograd import transformed
+from gpuconv.planning.facts import Layout
 from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Problem
 from gpuconv.threads import get_num_threads
@@ -64,14 +73,18 @@ class Ready:
 
     def run(self, image: np.ndarray, weights: np.ndarray, bias: np.ndarray | None, out: np.ndarray) -> None:
         """Compute; `out` must not overlap the others."""
+        weights, added = self.accumulators(weights, bias)
+        for way in self.ways:
+            if way.run(image, weights, added, out):
+                break
+
+    def accumulators(self, weights: np.ndarray, bias: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and bias as the kernels read them; zeros for no bias."""
         added = self.no_bias
         if bias is not None:
             added = np.zeros(self.no_bias.shape, self.dtype)
             added[: len(bias)] = bias
-        weights = weights.astype(self.dtype, copy=False)
-        for way in self.ways:
-            if way.run(image, weights, added, out):
-                break
+        return weights.astype(self.dtype, copy=False), added
 
 
 @dataclass(frozen=True)
@@ -114,26 +127,38 @@ def prepare(plan: Plan, operands: Operands, out: np.ndarray) -> Ready | ReadyGra
     return Ready(dtype, no_bias, ways)
 
 
-def kernels(problem: Problem, dtype: DType, *, winograd: bool) -> tuple[Kernel, ...]:
-    """Return the kernels of a layer with accumulators of a dtype."""
+def kernels(
+    problem: Problem, dtype: DType, *, winograd: bool, layouts: tuple[Layout, Layout] = ("channels_first",) * 2
+) -> tuple[Kernel, ...]:
+    """Return the kernels of a layer with accumulators of a dtype, for dense arrays of these layouts (image, output)."""
     if problem.op == "weight_gradient":
         return gradient_kernel_of(problem, dtype), store_kernel_of(problem, dtype)
+    kind = in_place(problem, dtype, dense_strides(problem, layouts))
+    if kind is not None:
+        return in_place_kernel_of(problem, dtype, kind), digest_kernel()
     main = (winograd_kernel_of if winograd else dense_kernel_of)(problem, dtype)
     return main, store_kernel_of(problem, dtype), digest_kernel()
 
 
 def _direct(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) -> Way:
     """Layers of any kind."""
-    recipe = partial(dense_recipe, problem, dtype, image.strides + out.strides)
-    shape = shape_of(problem, dtype)
     order: Callable[[np.ndarray], np.ndarray]
     name: Hashable
+    worth_threads = _worth_threads(problem.multiply_adds, image, out)
+    kind = in_place(problem, dtype, image.strides + out.strides)
+    if kind is not None:
+        found = partial(in_place_recipe, problem, dtype, image.strides + out.strides, kind)
+        lanes = shape_of(problem, dtype).lanes
+        order = partial(pixels_order, lanes=lanes) if kind == "pixels" else planes_order
+        return Way(lru_cache(maxsize=4)(found), order, (kind, lanes), worth_threads)
+    recipe = partial(dense_recipe, problem, dtype, image.strides + out.strides)
+    shape = shape_of(problem, dtype)
     if is_depthwise(problem):
         order, name = partial(depthwise_order, lanes=shape.lanes), ("depthwise", shape.lanes)
     else:
         order = partial(dense_order, groups=problem.groups, lanes=shape.lanes, vectors=shape.vectors)
         name = "dense", problem.groups, shape.lanes, shape.vectors
-    return Way(lru_cache(maxsize=4)(recipe), order, name, _worth_threads(problem.multiply_adds, image, out))
+    return Way(lru_cache(maxsize=4)(recipe), order, name, worth_threads)
 
 
 def _winograd(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) -> Way:

@@ -1,4 +1,4 @@
-"""The inner loop of a filter along rows: of signals, and of the first pass of separable weights."""
+"""The inner loop of a filter along rows: of signals, and of the first pass of separable weights (or of several)."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +45,7 @@ class Line:
             alone(paired, start + lanes.count)
             first.value = paired + lanes.count
         alone(first.value, work.taps)
-        write_sums(e, lanes, [sums], work.outs, x)
+        write_sums(e, lanes, [sums], work, x)
 
     def _pair(self, e: Emitter, lanes: Lanes, sums: list[Variable], source: Value, weights: Value) -> None:
         """Add the tap at `weights` and the one a vector after it."""
@@ -75,6 +75,32 @@ class ShortLine:
             samples = load_neighbours(e, lanes, e.integer(work.rows) + x, vectors, self.taps)
             for at_tap, weight in zip(samples, weights, strict=True):
                 add_products(e, sums, at_tap, weight)
-            write_sums(e, lanes, [sums], work.outs, x)
+            write_sums(e, lanes, [sums], work, x)
 
         return write
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Several filters of one length along a row: each sample that is loaded serves all of them.
+
+    The weights of a tap stand beside each other. Each filter has a row of outputs of its own.
+    """
+
+    vectors: tuple[int, ...]
+    rows: int  # filters
+
+    def begin(self, e: Emitter, lanes: Lanes, work: SimpleNamespace) -> Write:
+        """Nothing in common."""
+        return partial(self._write, e, lanes, work)
+
+    def _write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
+        """Walk the taps."""
+        sums = zero_sums(e, lanes, self.rows, vectors)
+        source = e.integer(work.rows) + x
+        with e.loop(0, work.taps) as s:
+            samples = load_samples(e, lanes, source + e.integer(work.tap_columns + s * 8), vectors)
+            for o in range(self.rows):
+                weight = e.broadcast(lanes, work.weights + (s * self.rows + o) * lanes.size)
+                add_products(e, sums[o], samples, weight)
+        write_sums(e, lanes, sums, work, x)

@@ -31,34 +31,39 @@ class Recipe:
 
 
 @functools.lru_cache(maxsize=256)
-def recipe(problem: Problem, dtype: DType, *, separable: bool, listed: bool, strides: Ints, threads: int) -> Recipe:
+def recipe(
+    problem: Problem, dtype: DType, *, terms: int, checked: bool, listed: bool, strides: Ints, threads: int
+) -> Recipe:
     """Return how to compute a filter with accumulators (or parts of complex ones) of a dtype.
 
+    `terms` outer products are computed in passes (0: none, all taps at once), and outputs looked at if `checked`;
     `listed` asks for a list of taps; `strides` are the image's and then the output's.
     """
     code, lay = component(dtype), layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
-    kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=separable, listed=listed)
-    width, line = (1, lay.columns.filter) if separable else (lay.columns.filter, 0)
+    kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=terms > 0, listed=listed)
+    width, line = (terms, lay.columns.filter) if terms else (lay.columns.filter, 0)
     near, phased = is_near(lay), lay.columns.stride > 1
-    kernel, tile = filter_kernel(code, kind, lay.rows.filter, width, line=line, phased=phased, near=near)
+    kernel, tile = filter_kernel(
+        *(code, kind, lay.rows.filter, width), line=line, terms=max(terms, 1), checked=checked, phased=phased, near=near
+    )
     shape = Shape(tile.rows, host().lanes(int(code[1])), int(code[1]))
     job = geometry(problem, lay, shape, 2 if problem.image_dtype.kind == "c" else 1)
-    divide(job, lay, shape, threads, LINE_BYTES if kind == "line" else RING_BYTES)
+    divide(job, lay, shape, threads, LINE_BYTES if kind == "line" else RING_BYTES, max(terms, 1))
     job.point(fill=np.full(1, problem.fill, dtype))
-    _set_rows(job, problem, lay, code, shape, borrow=not separable and isinstance(tile, Small | Line | ShortLine))
-    return Recipe(driver(address(kernel)), job, lay.rows, _set_taps(job, lay, shape, kind, separable=separable))
+    _set_rows(job, problem, lay, code, shape, borrow=not terms and isinstance(tile, Small | Line | ShortLine))
+    return Recipe(driver(address(kernel)), job, lay.rows, _set_taps(job, lay, shape, kind, terms))
 
 
-def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, *, separable: bool) -> np.ndarray:
+def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, terms: int) -> np.ndarray:
     """Where the taps read; the columns of one row of weights are returned."""
     columns = _columns(job, lay.columns, lay.inner.extent * shape.size)
-    prefix = "line_" if separable else ""
+    prefix = "line_" if terms else ""
     job.point(**{f"{prefix}tap_columns": columns})
     job.set(**{f"{prefix}taps": lay.columns.filter, f"{prefix}paired": int(is_near(lay))})
-    if separable:  # the tile sees one column, already filtered
-        job.set(weights_row=shape.size, filter_w=1)
-    if kind == "taps" or separable:
-        across = np.zeros(1, np.int64) if separable else columns
+    if terms:  # the tile sees a column of each term, already filtered
+        job.set(weights_row=terms * shape.size, filter_w=terms)
+    if kind == "taps" or terms:
+        across = np.arange(terms) * job["part_bytes"] if terms else columns
         r = np.repeat(np.arange(lay.rows.filter), len(across))
         list_taps(job, lay.rows, r, np.tile(across, lay.rows.filter))
     return columns

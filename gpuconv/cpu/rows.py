@@ -4,7 +4,7 @@ Both take elements any number of bytes apart; contiguous rows go by vectors. Nei
 Rounding and overflow are those of `gpuconv.conversion.convert`; what `storable` refuses is left to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.target import Target
 from gpuconv.cpu.values import Lanes, Value
 
+Move = Callable[[Value, int], None]  # of so many elements from one on
+MASKED = 256  # bits of a vector, from which on some of its lanes can be written
 ROUND = {"half_even": "rint", "trunc": "trunc", "floor": "floor"}
 
 
@@ -47,7 +49,7 @@ def _write_load(target: Target, image: str, accumulator: str) -> str:
         a, b = Lanes(source.code, count), Lanes(to.code, count)
         e.store(widen(e, e.load(a.type, e.source + index * e.stride), a, b), e.to + index * to.size)
 
-    _each(e, e.stride.equals(source.size), to.count, move)
+    _each(e, {source.size: move}, to.count, move)
     return e.text()
 
 
@@ -55,24 +57,38 @@ def _write_store(target: Target, accumulator: str, out: str, rounding: str, over
     e = Emitter(("to", "stride", "source", "count"), fused=target.fused)
     source, to = Lanes(accumulator, target.lanes(int(accumulator[1]))), Lanes(out, 1)
 
-    def move(index: Value, count: int) -> None:
+    def converted(index: Value, count: int) -> Value:
         a, b = Lanes(source.code, count), Lanes(to.code, count)
-        value = e.load(a.type, e.source + index * source.size)
-        e.store(_narrow(e, value, a, b, rounding, overflow), e.to + index * e.stride)
+        return _narrow(e, e.load(a.type, e.source + index * source.size), a, b, rounding, overflow)
 
-    _each(e, e.stride.equals(to.size), source.count, move)
+    def move(index: Value, count: int) -> None:
+        e.store(converted(index, count), e.to + index * e.stride)
+
+    def spread(index: Value, count: int) -> None:
+        """Write every other element, and leave those between alone."""
+        value, half = converted(index, count), count // 2
+        for part in range(2):
+            apart = e.spread(Lanes(to.code, count), value, part * half)
+            e.store_some(apart, e.to + (index + part * half) * e.stride, e.even_lanes(count))
+
+    vectors = {to.size: move}
+    if source.count > 1 and target.bits >= MASKED:
+        vectors[2 * to.size] = spread
+    _each(e, vectors, source.count, move)
     return e.text()
 
 
-def _each(e: Emitter, contiguous: Value, lanes: int, move: Callable[[Value, int], None]) -> None:
-    """Move e.count elements; where they are contiguous `lanes` at a time, the last vector overlapping the others."""
-    whole = e.select(contiguous, e.count // lanes * lanes, 0)
-    with e.loop(0, whole, lanes) as i:
-        move(i, lanes)
-    first = e.variable(whole)
-    with e.when(whole > 0), e.when(whole < e.count):
-        move(e.count - lanes, lanes)
-        first.value = e.count
+def _each(e: Emitter, vectors: Mapping[int, Move], lanes: int, move: Move) -> None:
+    """Move e.count elements, at some strides `lanes` at a time, the last vector overlapping the others."""
+    first = e.variable(0)
+    for stride, move_vector in vectors.items():
+        whole = e.select(e.stride.equals(stride), e.count // lanes * lanes, 0)
+        with e.loop(0, whole, lanes) as i:
+            move_vector(i, lanes)
+        with e.when(whole > 0):
+            with e.when(whole < e.count):
+                move_vector(e.count - lanes, lanes)
+            first.value = e.count
     with e.loop(first.value, e.count) as i:
         move(i, 1)
 

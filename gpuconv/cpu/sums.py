@@ -62,9 +62,20 @@ def add_products(e: Emitter, sums: list[Variable], samples: list[Value], weight:
         variable.value = e.muladd(sample, weight, variable.value)
 
 
-def write_sums(e: Emitter, lanes: Lanes, sums: Sums, outs: Value, x: Value) -> None:
-    """Write the sums to the rows of outputs."""
+def write_sums(e: Emitter, lanes: Lanes, sums: Sums, work: SimpleNamespace, x: Value) -> None:
+    """Write the sums to the rows of outputs; where there is a trace, what is not finite leaves nan in it."""
+    if work.trace:
+        _look(e, lanes, sums, work, x)
     for o, row in enumerate(sums):
-        address = e.integer(outs + 8 * o) + x
+        address = e.integer(work.outs + 8 * o) + x
         for v, variable in enumerate(row):
             e.store(variable.value, address + v * lanes.bytes)
+
+
+def _look(e: Emitter, lanes: Lanes, sums: Sums, work: SimpleNamespace, x: Value) -> None:
+    """Add zero times the sums to the trace; a single vector may reach beyond the outputs."""
+    zero, single = e.zero(lanes), len(sums[0]) == 1
+    within = e.first_lanes(lanes, (work.width - x) // lanes.size) if single else None
+    for variable in (variable for row in sums for variable in row):
+        value = e.select(within, variable.value, zero) if within else variable.value
+        work.trace.value = e.muladd(value, zero, work.trace.value)

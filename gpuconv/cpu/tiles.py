@@ -6,7 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter, Number
-from gpuconv.cpu.line import Line, ShortLine
+from gpuconv.cpu.line import Line, Lines, ShortLine
 from gpuconv.cpu.sums import Tile, Write, add_products, load_samples, write_sums, zero_sums
 from gpuconv.cpu.target import Target
 from gpuconv.cpu.values import Lanes, Value
@@ -57,7 +57,7 @@ class Sliding:
                 row(index, range(self.rows))
             for r in range(last):
                 row(work.filter_h + r, range(r + 1, self.rows))
-        write_sums(e, lanes, sums, work.outs, x)
+        write_sums(e, lanes, sums, work, x)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Small:
                     samples = load_samples(e, lanes, source + column, vectors)
                     for o in range(max(0, r - self.filter_h + 1), min(self.rows, r + 1)):
                         add_products(e, sums[o], samples, weights[(r - o) * self.filter_w + s])
-            write_sums(e, lanes, sums, work.outs, x)
+            write_sums(e, lanes, sums, work, x)
 
         return write
 
@@ -109,7 +109,12 @@ class Taps:
             for o in range(self.rows):
                 source = e.integer(row + work.stride_h * (8 * o)) + column
                 add_products(e, sums[o], load_samples(e, lanes, source, vectors), weight)
-        write_sums(e, lanes, sums, work.outs, x)
+        write_sums(e, lanes, sums, work, x)
+
+
+def lines_of(target: Target, terms: int) -> Lines:
+    """Return the tile of several filters along a row."""
+    return Lines(((16 if target.registers >= 32 else 8) // terms, 1), terms)
 
 
 def tile_of(target: Target, kind: str, filter_h: int = 0, filter_w: int = 0, short: int = 0) -> Tile:

@@ -1,14 +1,30 @@
 """Values of a function that is being written: integers, addresses and vectors, with operators."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from gpuconv.cpu.emitter import Emitter
+from typing import Protocol
 
 INT = "i64"
 BOOL = "i1"
 ELEMENTS = {"f2": "half", "f4": "float", "f8": "double"} | {f"{s}{b}": f"i{8 * b}" for s in "iu" for b in (1, 2, 4, 8)}
+
+
+class Writer(Protocol):
+    """What values and vectors need of an Emitter."""
+
+    def write(self, line: str) -> None:
+        """Add one line."""
+
+    def emit(self, type_: str, instruction: str) -> "Value":
+        """Add an instruction that has a result."""
+
+    def allocate(self, type_: str) -> str:
+        """Reserve a slot on the stack; its pointer."""
+
+    def convert(self, operation: str, value: "Value", type_: str) -> "Value":
+        """Return a value as another type."""
+
+    def muladd(self, a: "Value", b: "Value", c: "Value") -> "Value":
+        """Return a * b + c."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class Lanes:
 class Value:
     """A number or a vector; operators write the instruction and return its result."""
 
-    emitter: "Emitter"
+    emitter: Writer
     type: str
     name: str
 
@@ -112,7 +128,7 @@ class Value:
 class Variable:
     """A value that changes, in a loop say; LLVM keeps it in a register."""
 
-    def __init__(self, emitter: "Emitter", initial: Value):
+    def __init__(self, emitter: Writer, initial: Value):
         self._emitter, self._type = emitter, initial.type
         self._slot = emitter.allocate(initial.type)
         self.value = initial

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from gpuconv.cpu import fft_recipe, jit
+from gpuconv.cpu.depthwise_recipe import default_in_place_kernels
 from gpuconv.cpu.driver import filter_kernel
 from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.layer_recipes import default_layer_kernels
@@ -12,6 +13,7 @@ from gpuconv.cpu.recipe import component, tile_kind
 from gpuconv.cpu.rows import load_kernel, storable, store_kernel
 from gpuconv.cpu.target import host
 from gpuconv.cpu.tiles import LARGEST_COMPILED
+from gpuconv.planning.bounds import MOST_TERMS
 from gpuconv.problem import DType, Problem
 
 LONGEST_LINE = 17  # taps: one more than any line that is compiled for its number of taps
@@ -30,15 +32,18 @@ OUTS = {
 
 
 @functools.lru_cache(maxsize=256)
-def kernels(problem: Problem, accumulator: DType, separable: bool) -> tuple[Kernel, ...]:
-    """Return the kernels of a filter whose arrays are contiguous."""
+def kernels(problem: Problem, accumulator: DType, terms: int, checked: bool = False) -> tuple[Kernel, ...]:
+    """Return the kernels of a filter whose arrays are contiguous; `terms`, `checked`: see `recipe`."""
     code, out = component(accumulator), component(problem.out_dtype)
     height, width = (1, *problem.filter)[-2:]
     (stride, across), (dilation, apart) = ((1, *steps)[-2:] for steps in (problem.stride, problem.dilation))
-    kind = tile_kind(height, stride, dilation, separable=separable, listed=accumulator.kind == "c")
-    width, line = (1, width) if separable else (width, 0)
-    near = across == apart == 1
-    found = [filter_kernel(code, kind, height, width, line=line, phased=across > 1, near=near)[0]]
+    kind = tile_kind(height, stride, dilation, separable=terms > 0, listed=accumulator.kind == "c")
+    width, line = (terms, width) if terms else (width, 0)
+    phased, near = across > 1, across == apart == 1
+    kernel, _ = filter_kernel(
+        *(code, kind, height, width), line=line, terms=max(terms, 1), checked=checked, phased=phased, near=near
+    )
+    found = [kernel]
     found.append(load_kernel(component(problem.image_dtype), code))
     if out != code and storable(code, out, problem.rounding, problem.overflow, host().half):
         found.append(store_kernel(code, out, problem.rounding, problem.overflow))
@@ -56,6 +61,8 @@ def default_kernels() -> Iterator[Kernel]:
         for height in range(2, LARGEST_COMPILED + 2):
             yield filter_kernel(code, "sliding", height, 1, line=1)[0]
         yield filter_kernel(code, "taps", 1, 1)[0]
+        for terms in range(2, MOST_TERMS + 1) if code in ("f4", "f8") else ():
+            yield filter_kernel(code, "sliding", LARGEST_COMPILED + 1, terms, line=1, terms=terms, checked=True)[0]
         for image in images:
             if image != "f2" or host().half:
                 yield load_kernel(image, code)
@@ -64,6 +71,7 @@ def default_kernels() -> Iterator[Kernel]:
                 yield store_kernel(code, out, "half_even", "saturate")
         if code in ("f4", "f8"):
             yield from fft_recipe.default_kernels(code)
+            yield from default_in_place_kernels(code)
     yield from default_layer_kernels()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gpuconv.arrays import adopt
 from gpuconv.core import correlate, sepconvolve
 from gpuconv.opencv.constants import (
     TM_CCOEFF,
@@ -17,6 +18,7 @@ from gpuconv.opencv.constants import (
 )
 from gpuconv.opencv.rules import Image, converted, delivered, image_of
 
+STRIP = 1 << 14  # pixels
 NORMED = (TM_SQDIFF_NORMED, TM_CCORR_NORMED, TM_CCOEFF_NORMED)
 MEANS = (TM_CCOEFF, TM_CCOEFF_NORMED)
 SQUARES = (TM_SQDIFF, TM_SQDIFF_NORMED)
@@ -77,12 +79,14 @@ def matchTemplate(image: Any, templ: Any, method: int, result: Any = None, mask:
     if mask is not None:
         raise ValueError("mask must be None: masks are not supported; got one")
     scene, part = _ordered(_channel("image", image), _channel("templ", templ))
-    values = _compare(_doubles(scene), np.asarray(_doubles(part)) if _on_host(part) else _doubles(part), method)
-    return delivered(converted(values, np.dtype("float32"), "half_even"), result, "result")
+    doubles = np.asarray(_doubles(part)) if _on_host(part) else _doubles(part)
+    values = _compare(_doubles(scene), doubles, method, whole=scene.dtype == np.uint8)
+    matched = adopt("image", image).in_kind(converted(values, np.dtype("float32"), "half_even"), (None, None))
+    return delivered(matched, result, "result")
 
 
-def _compare(scene: Any, part: Any, method: int) -> Any:
-    """The values of a method, in float64."""
+def _compare(scene: Any, part: Any, method: int, *, whole: bool) -> Any:
+    """The values of a method, in float64; `whole`: of whole numbers, whose sums are rounded to be exact."""
     library = sys.modules[type(scene).__module__.partition(".")[0]]
     sums: dict[str, Any] = {"size": "valid", "precision": "strict"}
     count = part.shape[0] * part.shape[1]
@@ -90,7 +94,9 @@ def _compare(scene: Any, part: Any, method: int) -> Any:
     mean = float(part.sum()) / count if method in MEANS else 0.0
     centred = part - mean
     norm = float((centred * centred).sum())
-    numerator = correlate(scene, centred, **sums)
+    numerator = correlate(scene, centred, size="valid")  # by transforms, where they are faster
+    if whole and method not in MEANS:
+        numerator = numerator.round()
     if method == TM_CCOEFF_NORMED and norm < np.finfo("float64").eps * count:
         return numerator * 0 + 1
     if method not in (*NORMED, TM_SQDIFF):
@@ -103,7 +109,14 @@ def _compare(scene: Any, part: Any, method: int) -> Any:
     spread = squares
     if method in MEANS:
         spread = library.clip(squares - sepconvolve(scene, ones, **sums) ** 2 / count, 0, None)
-    return _quotient(library, numerator, spread, squares, norm, 1.0 if method == TM_SQDIFF_NORMED else 0.0)
+    without = 1.0 if method == TM_SQDIFF_NORMED else 0.0
+    if library is not np:
+        return _quotient(library, numerator, spread, squares, norm, without)
+    rows = max(1, STRIP // numerator.shape[1])
+    for start in range(0, len(numerator), rows):  # a strip of every intermediate array stays in the cache
+        strip = slice(start, start + rows)
+        numerator[strip] = _quotient(np, numerator[strip], spread[strip], squares[strip], norm, without)
+    return numerator
 
 
 def _quotient(library: Any, numerator: Any, spread: Any, squares: Any, norm: float, without: float) -> Any:
@@ -137,7 +150,8 @@ def _ordered(image: Image, templ: Image) -> tuple[Image, Image]:
 
 def _doubles(image: Image) -> Any:
     """In float64, in the same library."""
-    return correlate(image.array, np.ones((1, 1)), compute_dtype="float64", out_dtype="float64")
+    pixels = adopt("image", image.array).plain
+    return correlate(pixels, np.ones((1, 1)), compute_dtype="float64", out_dtype="float64")
 
 
 def _on_host(image: Image) -> bool:
