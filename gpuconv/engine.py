@@ -8,10 +8,12 @@ import numpy as np
 
 from gpuconv import backends
 from gpuconv.arrays import Adopted, Operands, View, insert_axis
+from gpuconv.arrays.labels import places_of
 from gpuconv.dtypes import is_integer
 from gpuconv.folding import fold, fold_out
-from gpuconv.layouts import layout_of
+from gpuconv.layouts import TRANSPOSED, empty_in, is_interleaved, layout_of
 from gpuconv.planning.facts import Facts, Layout
+from gpuconv.planning.low_rank import decompose
 from gpuconv.planning.planner import Plan
 from gpuconv.planning.separability import separate
 from gpuconv.problem import Ints, Problem
@@ -33,6 +35,7 @@ class Call:
     precision: str = "standard"
     backend: str | None = None
     method: str = "auto"
+    layout: Layout = "channels_first"  # of a new result
     example: bool = False  # x stands for images to come: of it only shape, strides, dtype and place are to be used
 
 
@@ -59,11 +62,13 @@ class Prepared:
     def finish(self) -> Any:
         """Compute, and return the result as `execute` does."""
         x, out = self.call.x, self.call.out
-        target = x.empty(self.shape, self.plan.problem.out_dtype) if out is None else out
+        target = empty_in(self.call.layout, x, self.shape, self.plan.problem.out_dtype) if out is None else out
         if 0 not in self.shape:
             operands, result = self.operands, self.in_engine_order(target.view)
             backends.load(self.plan.backend).run(self.plan, operands, result, x.stream)
-        return x.deliver(target) if out is None else target.original
+        if out is not None:
+            return target.original
+        return x.deliver(target, places_of(x, self.call.problem, self.call.out_order))
 
 
 def execute(call: Call) -> Any:
@@ -81,13 +86,19 @@ def prepare(call: Call) -> Prepared:
 
 
 def factored(problem: Problem, operands: Operands, precision: str, method: str = "auto") -> Operands:
-    """The operands, with the factors of host weights that two passes compute faster, if there are any."""
+    """The operands, with the factors of host weights, or few terms of them, that passes may compute faster."""
     if operands.factors or not isinstance(operands.weights, np.ndarray) or method in ("direct", "fft"):
         return operands
-    found = separate(problem, operands.weights, precision, named=method == "separable")
-    if found is None:
+    if method != "low_rank":
+        found = separate(problem, operands.weights, precision, named=method == "separable")
+        if found is not None:
+            return replace(operands, factors=(found.column, found.row), residual=found.residual)
+    if method == "separable":
         return operands
-    return replace(operands, factors=(found.column, found.row), residual=found.residual)
+    terms = decompose(problem, operands.weights, precision, named=method == "low_rank")
+    if terms is None:
+        return operands
+    return replace(operands, terms=(terms.columns, terms.rows), terms_error=terms.error)
 
 
 def facts_of(call: Call) -> Facts:
@@ -99,12 +110,15 @@ def facts_of(call: Call) -> Facts:
         image_place="host" if isinstance(image, np.ndarray) else "device",
         image_layout=layout_of(image, call.problem.rank),
         out_layout=_out_layout(call),
+        interleaved=_is_interleaved(call),
         weights_place="host" if factors or isinstance(weights, np.ndarray) else "device",
         weights_sum=math.prod(map(_largest_sum, arrays)) if arrays and is_integer(call.problem.compute_dtype) else None,
         image_max=_largest_of_image(call) if image.dtype.itemsize == 8 and not call.example else None,
         bias_max=None if bias is None else _largest_integer(bias),
         separable=bool(factors),
         residual=call.operands.residual,
+        terms=len(call.operands.terms[0]) if call.operands.terms else 0,
+        terms_error=call.operands.terms_error,
         zero_taps=not (arrays and call.problem.skip_zero_taps) or not all(map(np.all, arrays)),
         precision=call.precision,
         method=call.method,
@@ -112,11 +126,24 @@ def facts_of(call: Call) -> Facts:
 
 
 def _out_layout(call: Call) -> Layout:
-    """How the caller's `out` lies in memory; a new result has its channels first."""
-    if call.out is None or call.problem.op != "forward":
+    """How the result lies in memory, where the caller's `out` or the face says so."""
+    if call.problem.op != "forward":
         return "channels_first"
+    if call.out is None:
+        several = call.problem.channels_out > 1 and math.prod(call.problem.out_extent) > 1
+        return call.layout if several and call.x.library in TRANSPOSED else "channels_first"
     out = _engine_order(call.out.view, call.out_order, len(call.problem.out_shape))
     return layout_of(out, call.problem.rank)
+
+
+def _is_interleaved(call: Call) -> bool:
+    """Whether images have their channels behind the spatial axes, and the result too; a new one keeps x's order."""
+    problem, rank, batch = call.problem, call.problem.rank, len(call.problem.batch)
+    if rank != 2 or problem.channels_in > 1 or not is_interleaved(call.operands.image, rank):
+        return False
+    if call.out is None:
+        return call.out_order[-rank - 1 :] == (*range(batch + 1, batch + rank + 1), batch - 1)
+    return is_interleaved(_engine_order(call.out.view, call.out_order, len(problem.out_shape)), rank)
 
 
 def _largest_of_image(call: Call) -> int | None:

@@ -1,7 +1,7 @@
 """What `gpuconv.plan` returns: everything about a call but its arrays."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from gpuconv.options import check_out
 from gpuconv.planning.bounds import ErrorBound
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.statements import convolution, correlation, separable_call
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from gpuconv.typing import ArrayT
 
 STATEMENTS = {"convolve": convolution, "correlate": correlation, "sepconvolve": separable_call}
 
@@ -72,6 +77,12 @@ class Planned:
     _arguments: dict[str, Any]  # of the planned function, but x and out
     _runner: Runner | None
 
+    @overload
+    def __call__(self, x: "NDArray[Any]", out: "NDArray[Any] | None" = None) -> "NDArray[Any]": ...
+    @overload
+    def __call__(self, x: "ArrayT", out: "ArrayT | None" = None, stream: Any = None) -> "ArrayT": ...
+    @overload
+    def __call__(self, x: "ArrayLike", out: "NDArray[Any] | None" = None) -> "NDArray[Any]": ...
     def __call__(self, x: Any, out: Any = None, stream: Any = None) -> Any:
         """Compute the result of x."""
         if stream is not None and self.place == "host":

@@ -10,7 +10,7 @@ import numpy as np
 from gpuconv import backends, calls
 from gpuconv.arrays import Adopted, DeviceView, adopt
 from gpuconv.backends.cupy_arrays import on_device, place
-from gpuconv.backends.cupy_plans import OnDevice
+from gpuconv.backends.cupy_plans import OnDevice, dense_view
 from gpuconv.engine import Prepared, prepare
 from gpuconv.errors import check_choice
 from gpuconv.options import Options
@@ -41,9 +41,9 @@ def plan(
     kind : {"convolve", "correlate", "sepconvolve"}
         The function of gpuconv that is planned.
     **options
-        Keyword arguments of that function but `out`: see `gpuconv.convolve`. Where backend="cupy" or "numba_cuda" is
-        asked for in any way, x is on the current device; where the weights are on a device, there; else on the host.
-        "auto" compiles at once what it would let NumPy do for a single call.
+        Keyword arguments of that function but `out` and those for missing values: see `gpuconv.convolve`. Where
+        backend="cupy" or "numba_cuda" is asked for in any way, x is on the current device; where the weights are on a
+        device, there; else on the host. "auto" compiles at once what it would let NumPy do for a single call.
 
     Returns
     -------
@@ -136,8 +136,7 @@ def _example(shape: Ints, dtype: DType, device: int | None) -> Adopted:
     if device is None:
         array = np.empty(shape, dtype)
         return Adopted(array, "numpy", array)
-    strides = np.empty((), dtype).itemsize * np.cumprod((1, *shape[:0:-1]))[::-1] if shape else ()
-    return Adopted(DeviceView(0, shape, tuple(map(int, strides)), dtype, device, None), "cupy", None)
+    return Adopted(dense_view(shape, dtype, device), "cupy", None)
 
 
 def _shape(shape: int | Sequence[int]) -> Ints:

@@ -13,17 +13,19 @@ Examples
 torch.Size([8, 3, 5, 5])
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from gpuconv.errors import LayerError
+from gpuconv.errors import LayerError, check_choice
 from gpuconv.nn.rules import PerAxis, not_negative, positive
+from gpuconv.problem import PRECISIONS
 from gpuconv.torch_operators import convolution
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "conv1d", "conv2d", "conv3d"]
 
 Tensor = torch.Tensor
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular", "symmetric"]
 
 
 def conv1d(
@@ -34,14 +36,16 @@ def conv1d(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Tensor:
     """As `gpuconv.nn.conv1d`, for tensors that may require gradients.
 
     Parameters
     ----------
-    input, weight, bias, stride, padding, dilation, groups, padding_mode
-        As in `gpuconv.nn.conv1d`.
+    input, weight, bias, stride, padding, dilation, groups, padding_mode, precision
+        As in `gpuconv.nn.conv1d`; gradients are of the same precision.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def conv1d(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As in `gpuconv.nn.conv1d`.
 
     Examples
@@ -62,7 +66,7 @@ def conv1d(
     >>> x.grad
     tensor([[ 1.,  1., -1., -1.]])
     """
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups, padding_mode, precision)
 
 
 def conv2d(
@@ -73,7 +77,9 @@ def conv2d(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Tensor:
     """As `gpuconv.nn.conv2d`, for tensors that may require gradients; see `conv1d`.
 
@@ -84,7 +90,7 @@ def conv2d(
     >>> conv2d(torch.ones(1, 1, 4, 4), torch.ones(2, 1, 3, 3), stride=2, padding=1).shape
     torch.Size([1, 2, 2, 2])
     """
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups, padding_mode, precision)
 
 
 def conv3d(
@@ -95,7 +101,9 @@ def conv3d(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
-    padding_mode: str = "zeros",
+    padding_mode: PaddingMode = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Tensor:
     """As `gpuconv.nn.conv3d`, for tensors that may require gradients; see `conv1d`.
 
@@ -106,7 +114,7 @@ def conv3d(
     >>> conv3d(torch.ones(1, 4, 4, 4), torch.ones(2, 1, 3, 3, 3)).shape
     torch.Size([2, 2, 2, 2])
     """
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups, padding_mode, precision)
 
 
 def _conv(
@@ -119,41 +127,45 @@ def _conv(
     dilation: PerAxis,
     groups: int,
     mode: str,
+    precision: str,
 ) -> Tensor:
     if isinstance(padding, str) and padding not in ("same", "valid"):
         raise LayerError(f"padding must be an integer, one per spatial axis, 'same' or 'valid'; got {padding!r}")
     numbers = 0 if isinstance(padding, str) else padding
     pads = [] if padding == "same" else list(not_negative("padding", numbers, rank))
     strides, dilations = list(positive("stride", stride, rank)), list(positive("dilation", dilation, rank))
-    result: Tensor = convolution(x, weight, bias, strides, pads, dilations, groups, mode)
+    check_choice("precision", precision, PRECISIONS)
+    result: Tensor = convolution(x, weight, bias, strides, pads, dilations, groups, mode, precision)
     return result
 
 
-def _apply(layer: Any, x: Tensor) -> Tensor:
-    """Compute a module of torch's."""
-    options = (layer.stride, layer.padding, layer.dilation, layer.groups, layer.padding_mode)
-    return _conv(layer.weight.ndim - 2, x, layer.weight, layer.bias, *options)
+class _Computed:
+    """What the modules change of torch's."""
 
+    precision = "standard"  # also of a layer that was saved without it
 
-class Conv1d(torch.nn.Conv1d):
-    """`torch.nn.Conv1d` computed by gpuconv: the same arguments, parameters and state."""
+    def __init__(self: Any, *arguments: Any, precision: str = "standard", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.precision = check_choice("precision", precision, PRECISIONS)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
+    def forward(self: Any, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Compute the layer."""
-        return _apply(self, input)
+        options = (self.stride, self.padding, self.dilation, self.groups, self.padding_mode, self.precision)
+        return _conv(self.weight.ndim - 2, input, self.weight, self.bias, *options)
+
+    def extra_repr(self: Any) -> str:
+        """Arguments as `print` shows them."""
+        usual: str = super().extra_repr()  # type: ignore[misc]
+        return usual if self.precision == "standard" else f"{usual}, precision={self.precision!r}"
 
 
-class Conv2d(torch.nn.Conv2d):
-    """`torch.nn.Conv2d` computed by gpuconv: the same arguments, parameters and state."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Compute the layer."""
-        return _apply(self, input)
+class Conv1d(_Computed, torch.nn.Conv1d):
+    """`torch.nn.Conv1d` computed by gpuconv: the same arguments, parameters and state, and `precision`."""
 
 
-class Conv3d(torch.nn.Conv3d):
-    """`torch.nn.Conv3d` computed by gpuconv: the same arguments, parameters and state."""
+class Conv2d(_Computed, torch.nn.Conv2d):
+    """`torch.nn.Conv2d` computed by gpuconv: the same arguments, parameters and state, and `precision`."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
-        """Compute the layer."""
-        return _apply(self, input)
+
+class Conv3d(_Computed, torch.nn.Conv3d):
+    """`torch.nn.Conv3d` computed by gpuconv: the same arguments, parameters and state, and `precision`."""

@@ -1,12 +1,13 @@
 """The operators behind gpuconv.torch: a layer and its gradients, each of which has gradients in terms of the others."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from gpuconv.backends.boundary import source_index
+from gpuconv.layouts import result_layout
 from gpuconv.nn.forward import layer
 from gpuconv.nn.input_gradient import input_gradient
 from gpuconv.nn.rules import PADDING_MODES
@@ -25,12 +26,13 @@ def convolution(
     dilation: Sequence[int],
     groups: int,
     mode: str,
+    precision: str,
 ) -> Tensor:
     """The layer."""
     b = None if bias is None else bias.detach()
     pads: Any = list(padding) or "same"
     options = (list(stride), pads, list(dilation), groups, mode)
-    return layer(len(stride), x.detach(), weight.detach(), b, *options)  # type: ignore[no-any-return]
+    return layer(len(stride), x.detach(), weight.detach(), b, *options, precision=precision)  # type: ignore[no-any-return]
 
 
 @torch.library.custom_op("gpuconv::convolution_input", mutates_args=())
@@ -42,10 +44,12 @@ def convolution_input(
     padding: Sequence[int],
     dilation: Sequence[int],
     groups: int,
+    precision: str,
 ) -> Tensor:
     """Its gradient with respect to the input, zeros as padding."""
-    options = (list(stride), list(padding) or "same", list(dilation), groups)
-    return input_gradient(len(stride), list(size), weight.detach(), grad.detach().contiguous(), *options)  # type: ignore[no-any-return]
+    options: Any = (list(stride), list(padding) or "same", list(dilation), groups)
+    arrays = weight.detach(), _dense(grad.detach())
+    return input_gradient(len(stride), list(size), *arrays, *options, precision=precision)  # type: ignore[no-any-return]
 
 
 @torch.library.custom_op("gpuconv::convolution_weight", mutates_args=())
@@ -58,30 +62,52 @@ def convolution_weight(
     dilation: Sequence[int],
     groups: int,
     mode: str,
+    precision: str,
 ) -> Tensor:
     """Its gradient with respect to the weights."""
-    options = (list(stride), list(padding) or "same", list(dilation), groups, mode)
-    return weight_gradient(len(stride), x.detach(), list(size), grad.detach().contiguous(), *options)  # type: ignore[no-any-return]
+    options: Any = (list(stride), list(padding) or "same", list(dilation), groups, mode)
+    arrays = x.detach(), list(size), _dense(grad.detach())
+    return weight_gradient(len(stride), *arrays, *options, precision=precision)  # type: ignore[no-any-return]
 
 
 @convolution.register_fake
-def _forward_shape(x, weight, bias, stride, padding, dilation, groups, mode):  # type: ignore[no-untyped-def]
+def _forward_shape(x, weight, bias, stride, padding, dilation, groups, mode, precision):  # type: ignore[no-untyped-def]
     rank = len(stride)
     extent = [
         (n + sum(_pads(k, d, padding[axis] if padding else None)) - d * (k - 1) - 1) // s + 1
         for axis, (n, k, s, d) in enumerate(zip(x.shape[-rank:], weight.shape[-rank:], stride, dilation, strict=True))
     ]
-    return x.new_empty((*x.shape[: -rank - 1], weight.shape[0], *extent))
+    return _laid(x.new_empty((*x.shape[: -rank - 1], weight.shape[0], *extent)), x, weight)
 
 
 @convolution_input.register_fake
 def _input_shape(size, weight, grad, *options):  # type: ignore[no-untyped-def]
-    return grad.new_empty(size)
+    return _laid(grad.new_empty(size), weight)
 
 
 @convolution_weight.register_fake
 def _weight_shape(x, size, grad, *options):  # type: ignore[no-untyped-def]
-    return x.new_empty(size)
+    return _laid(x.new_empty(size), x)
+
+
+def _laid(result: Tensor, *like: Tensor) -> Tensor:
+    """The result as torch has those of layers: channels last where one of some tensors lies so."""
+    if result_layout(*(_Strided(x.ndim, x.shape, x.stride()) for x in like)) == "channels_first":
+        return result.contiguous()
+    return result.contiguous(memory_format=torch.channels_last if result.ndim == 4 else torch.channels_last_3d)
+
+
+def _dense(x: Tensor) -> Tensor:
+    """The tensor without gaps or repetitions."""
+    return _laid(x, x)
+
+
+class _Strided(NamedTuple):
+    """What says how a tensor lies, of whatever kind it is."""
+
+    ndim: int
+    shape: Sequence[int]
+    strides: Sequence[int]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -92,32 +118,33 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _forward_gradient(context: Any, grad: Tensor) -> tuple[Any, ...]:
     x, weight, *bias = context.saved_tensors
-    stride, padding, dilation, groups, mode = context.rest[-5:]
+    stride, padding, dilation, groups, mode, precision = context.rest[-6:]
     needs_x, needs_weight, needs_bias = context.needs_input_grad[:3]
     options = (stride, padding, dilation, groups)
-    by_x = _input_of(x, weight, grad, mode, *options) if needs_x else None
-    by_weight = convolution_weight(x, weight.shape, grad, *options, mode) if needs_weight else None
+    by_x = _input_of(x, weight, grad, mode, *options, precision) if needs_x else None
+    by_weight = convolution_weight(x, weight.shape, grad, *options, mode, precision) if needs_weight else None
     others = [axis for axis in range(grad.ndim) if axis != grad.ndim - len(stride) - 1]
     by_bias = grad.sum(others) if bias and needs_bias else None
-    return by_x, by_weight, by_bias, None, None, None, None, None
+    return by_x, by_weight, by_bias, None, None, None, None, None, None
 
 
 def _input_gradient(context: Any, grad_grad: Tensor) -> tuple[Any, ...]:
     weight, grad = context.saved_tensors
-    _, *options = context.rest
-    by_weight = (
-        convolution_weight(grad_grad, weight.shape, grad, *options, "zeros") if context.needs_input_grad[1] else None
-    )
-    by_grad = convolution(grad_grad, weight, None, *options, "zeros") if context.needs_input_grad[2] else None
-    return None, by_weight, by_grad, None, None, None, None
+    _, *options, precision = context.rest
+    modes = "zeros", precision
+    _, needs_weight, needs_grad = context.needs_input_grad[:3]
+    by_weight = convolution_weight(grad_grad, weight.shape, grad, *options, *modes) if needs_weight else None
+    by_grad = convolution(grad_grad, weight, None, *options, *modes) if needs_grad else None
+    return None, by_weight, by_grad, None, None, None, None, None
 
 
 def _weight_gradient(context: Any, grad_weight: Tensor) -> tuple[Any, ...]:
     x, grad = context.saved_tensors
-    _, *options, mode = context.rest
-    by_x = _input_of(x, grad_weight, grad, mode, *options) if context.needs_input_grad[0] else None
-    by_grad = convolution(x, grad_weight, None, *options, mode) if context.needs_input_grad[2] else None
-    return by_x, None, by_grad, None, None, None, None, None
+    stride, padding, dilation, groups, mode, precision = context.rest[-6:]
+    options = (stride, padding, dilation, groups)
+    by_x = _input_of(x, grad_weight, grad, mode, *options, precision) if context.needs_input_grad[0] else None
+    by_grad = convolution(x, grad_weight, None, *options, mode, precision) if context.needs_input_grad[2] else None
+    return by_x, None, by_grad, None, None, None, None, None, None
 
 
 convolution.register_autograd(_forward_gradient, setup_context=_keep)
@@ -126,18 +153,27 @@ convolution_weight.register_autograd(_weight_gradient, setup_context=_keep)
 
 
 def _input_of(
-    x: Tensor, weight: Tensor, grad: Tensor, mode: str, stride: Any, padding: Any, dilation: Any, groups: int
+    x: Tensor,
+    weight: Tensor,
+    grad: Tensor,
+    mode: str,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    precision: str,
 ) -> Tensor:
     """Gradient with respect to the input; what the padding got goes to the samples it was taken from."""
     result: Tensor
     if mode == "zeros":
-        result = convolution_input(x.shape, weight, grad, stride, padding, dilation, groups)
-        return result
+        result = convolution_input(x.shape, weight, grad, stride, padding, dilation, groups, precision)
+        return _laid(result, x, weight)
     rank = len(stride)
     axes = enumerate(zip(weight.shape[-rank:], dilation, strict=True))
     pads = [_pads(k, d, padding[axis] if padding else None) for axis, (k, d) in axes]
     padded = [n + before + after for n, (before, after) in zip(x.shape[-rank:], pads, strict=True)]
-    result = convolution_input([*x.shape[:-rank], *padded], weight, grad, stride, [0] * rank, dilation, groups)
+    padded_shape, none = [*x.shape[:-rank], *padded], [0] * rank
+    result = convolution_input(padded_shape, weight, grad, stride, none, dilation, groups, precision)
     for axis, (before, _) in enumerate(pads, start=-rank):
         result = _folded(result, axis, before, x.shape[axis], mode)
     return result

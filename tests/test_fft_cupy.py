@@ -11,9 +11,10 @@ from gpuconv.engine import prepare
 from gpuconv.launches import cuda_fft
 from gpuconv.options import Options
 from gpuconv.planning import transforms
+from gpuconv.planning.bounds import gamma
 from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.planning.overlap import Sizes
-from gpuconv.planning.planner import Plan, make_plan, plan_part
+from gpuconv.planning.planner import make_plan, plan_part
 from gpuconv.sources import source
 from gpuconv.statements import filter_call
 
@@ -45,10 +46,13 @@ def test_boundaries(boundary):
         ((50, 60), (5, 7), "f2", {"stride": (2, 3), "dilation": (1, 2)}),
         ((50, 60), (1, 20), "u1", {"out_dtype": "uint8"}),
         ((50, 60), (20, 1), "i2", {"boundary": "constant", "fill": 3, "stride": (1, 3)}),
+        ((50, 60), (5, 7), "c8", {"boundary": "wrap"}),
+        ((50, 60), (20, 1), "c16", {"boundary": "constant", "fill": 3 + 2j, "dilation": (2, 1)}),
     ],
 )
 def test_shapes_and_dtypes(shape, taps, dtype, options):
-    check_convolve(random(shape, dtype), random(taps, "f4", 1) / 9, method="fft", backend="cupy", **options)
+    weights = random(taps, dtype if dtype[0] == "c" else "f4", 1) / 9
+    check_convolve(random(shape, dtype), weights, method="fft", backend="cupy", **options)
 
 
 def test_batches(monkeypatch):
@@ -58,22 +62,39 @@ def test_batches(monkeypatch):
     monkeypatch.setitem(transforms.SIZES, "cupy", Sizes(most=32 * 32, line=32, batch=4 * 32 * 32, job=0))
     with standin.recording() as launches:
         got = fft(X, boundary="wrap")
-    assert len(launches) > 3
-    assert [launch.name for launch in launches[:3]] == ["fft_load", "fft_multiply", "fft_store"]
+    names = [launch.name for launch in launches]
+    assert names == ["fft_filter", *["fft_load", "fft_multiply", "fft_store"] * (len(names) // 3)]
+    assert len(names) > 4
     np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("on_device", [False, True])
-def test_not_finite_data_are_summed_instead(on_device):
-    x = X.copy()
-    x[1, 7, 70] = np.inf
-    with standin.recording() as launches:
-        got = fft(cupy.asarray(x) if on_device else x)
-    got = got.get() if on_device else got
-    assert launches[-1].name not in ("fft_load", "fft_multiply", "fft_store")
-    sums = gpuconv.convolve(x, W, method="direct", backend="numpy")
+@pytest.mark.parametrize("dtype", ["f4", "c8"])
+def test_what_is_not_finite_is_summed_up_directly(dtype):
+    """A transform spreads it over its tile; the kernel that stores the outputs finds them."""
+    x = X.astype(dtype)
+    x[1, 7, 70], x[2, 0, 0] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        got, sums = fft(x), gpuconv.convolve(x, W, method="direct", backend="numpy")
     np.testing.assert_array_equal(np.isfinite(got), np.isfinite(sums))
-    assert (~np.isfinite(got)).sum() == 9 * 6
+    assert (~np.isfinite(got)).sum() == 9 * 6 + 5 * 4
+    finite = np.isfinite(sums)
+    np.testing.assert_allclose(got[finite], sums[finite], atol=1e-4)
+
+
+def test_weights_that_are_not_finite():
+    w = W.copy()
+    w[3, 3] = np.inf
+    sums = gpuconv.convolve(X, w, method="direct", backend="numpy")
+    np.testing.assert_array_equal(fft(X, w), sums)
+
+
+def test_weights_on_the_device_are_not_fetched(monkeypatch):
+    x, w = cupy.asarray(X), cupy.asarray(W)
+    with monkeypatch.context() as patch:
+        patch.setattr(cupy.ndarray, "get", lambda *_: pytest.fail("the host would have to wait"))
+        patch.setattr(type(cupy.cuda.get_current_stream()), "synchronize", cupy.ndarray.get)
+        got = fft(x, w)
+    np.testing.assert_array_equal(got.get(), fft(x, W).get())
 
 
 def test_out_overlaps_the_image():
@@ -91,6 +112,32 @@ def test_kernels_under_sanitizers(sanitizer):
     for launch in launches:
         report = launch.replay_sanitized(sanitizer)
         assert report.ok, report.log
+
+
+FAULTS = [  # kernel, what is replaced, by what
+    ("fft_filter", "place == 0 ? 0 : points - place", "place"),
+    ("fft_filter", "tap < taps ? tap", "tap <= taps ? tap"),
+    ("fft_load", "local * tile_pitch", "tile"),
+    ("fft_load", "tx * step_w - pad_w", "tx * step_w"),
+    ("fft_multiply", "index / columns % size", "index / columns"),
+    ("fft_store", "i * every_h * row_pitch", "i * row_pitch"),
+    ("fft_store", "if (!is_finite(value))", "if (false)"),
+    ("fft_store", "x * stride_w - pad_w", "x - pad_w"),
+    ("fft_store", "n * height * width", "0"),
+]
+
+
+@pytest.mark.parametrize(("kernel", "pattern", "replacement"), FAULTS)
+def test_faults_are_found(kernel, pattern, replacement):
+    """The launches have tiles, images, columns and nan to go wrong with."""
+    x = X.copy()
+    x[1, 7, 70] = np.nan
+    with standin.recording() as launches:
+        fft(x, W if kernel in ("fft_load", "fft_multiply") else W[:, :1], stride=2)
+    launch = next(launch for launch in launches if launch.name == kernel)
+    mutant = replace(launch, text=standin.mutate(launch.text, pattern, replacement))
+    results = zip(mutant.replay_cpu("forward"), launch.results, strict=True)
+    assert not all(a is None or np.array_equal(a, b, equal_nan=True) for a, b in results)
 
 
 @pytest.mark.slow  # the compiler runs for every architecture
@@ -111,12 +158,8 @@ def test_the_model_takes_transforms_beyond_a_crossover():
     assert [name == "fft" for name in algorithms] == [False, False, True, True]
 
 
-def test_weights_on_the_device_stay_there():
-    plan = planned((4096, 4096), (63, 63), weights_place="device")
-    assert isinstance(plan, Plan)
-    assert "fft: weights on a device would have to be fetched for their spectrum" in plan.reasons
-    refusal = planned((4096, 4096), (63, 63), weights_place="device", method="fft")
-    assert str(refusal).startswith("method='fft' cannot be taken: weights on a device")
+def test_the_model_takes_transforms_for_weights_on_the_device_too():
+    assert planned((4096, 4096), (63, 63), weights_place="device").algorithm == "fft"
 
 
 def test_a_part_of_a_plan_has_transforms_too():
@@ -124,3 +167,23 @@ def test_a_part_of_a_plan_has_transforms_too():
     part = plan_part(plan, replace(plan.problem, extent=(512, 4096)))
     assert part.algorithm == "fft"
     assert part.instead.launches != plan.instead.launches
+
+
+@pytest.mark.slow  # the machine code of each kernel is interpreted
+@pytest.mark.parametrize(("arch", "dtype"), [("sm_75", "f4"), ("sm_90", "c8"), ("sm_120", "f4")])
+def test_machine_code(arch, dtype):
+    """All kernels, the sums of what is not finite too."""
+    x = random((20, 23), dtype)
+    x[3, 4] = np.nan
+    with standin.recording() as launches:
+        fft(x, boundary="mirror", stride=2)
+    assert [launch.name for launch in launches] == ["fft_filter", "fft_load", "fft_multiply", "fft_store"]
+    unit = float(np.finfo(dtype).eps) / 2
+    sums = 2 * gamma(4 * W.size, unit) * np.abs(W).sum() * np.nanmax(np.abs(x))  # four products each, if complex
+    for launch in launches:  # the CPU does not contract to fused multiply-adds
+        relative = 8 * unit if launch.name == "fft_multiply" else 0  # of a complex product's magnitude
+        arrays, _ = launch.replay_sass(arch)
+        for got, expected in zip(arrays, launch.results, strict=True):
+            if got is not None:
+                absolute = sums if launch.name == "fft_store" else 0
+                np.testing.assert_allclose(got, expected, rtol=relative, atol=absolute)

@@ -7,7 +7,8 @@ import pytest
 from agreement import random
 
 import gpuconv
-from gpuconv import backends, calls
+from gpuconv import backends, calls, nn
+from gpuconv.nn import repeated
 
 standin = pytest.importorskip("standin")
 if standin.unavailable():
@@ -15,6 +16,8 @@ if standin.unavailable():
 cupy = pytest.importorskip("cupy")
 if not hasattr(cupy.ndarray, "_wrap"):
     pytest.skip("these tests look inside the stand-in cupy; this process has the real one", allow_module_level=True)
+
+from cupy._device import live  # noqa: E402 (of the stand-in)
 
 X, W = random((20, 37), "f4"), random((5, 5), "f4", 1)
 EXPECTED = gpuconv.convolve(X, W, backend="cupy")
@@ -73,7 +76,7 @@ def test_a_launch_takes_little_python(planned):
         planned(x, out)
     finally:
         sys.setprofile(None)
-    assert called == ["__call__", "takes", "_lies", "_lies", "_are_apart", "run", "used", "run"]
+    assert called == ["__call__", "takes", "_lies", "_lies", "_are_apart", "run", "used", "run", "run"]
 
 
 class Interface:
@@ -104,7 +107,10 @@ def test_arrays_of_other_libraries(planned, monkeypatch):
 LARGE = random((37, 41), "f4", 1)  # too many taps to travel by value
 CAPTURED = [
     ("convolve", W, {}),
-    ("correlate", LARGE, {"boundary": "mirror"}),
+    ("correlate", LARGE, {"boundary": "mirror", "method": "direct"}),
+    ("correlate", LARGE, {"boundary": "mirror", "method": "fft"}),
+    ("convolve", LARGE[:, :2] @ LARGE[:2], {"boundary": "edge", "method": "low_rank"}),
+    ("convolve", LARGE[0] + 1j, {"dtype": "c8", "method": "fft", "axes": 0, "size": "full"}),
     ("sepconvolve", [W[0], W[1]], {"boundary": "wrap"}),
     ("convolve", W, {"dtype": "u1", "out_dtype": "u1"}),
 ]
@@ -112,9 +118,7 @@ CAPTURED = [
 
 @pytest.mark.parametrize(("kind", "weights", "options"), CAPTURED)
 def test_a_call_is_captured_in_a_graph(kind, weights, options):
-    planned = gpuconv.plan(
-        X.shape, weights, kind=kind, method="direct" if weights is LARGE else "auto", backend="cupy", **options
-    )
+    planned = gpuconv.plan(X.shape, weights, kind=kind, backend="cupy", **options)
     image = random(X.shape, planned.dtype)
     x, out = cupy.asarray(image), cupy.asarray(np.zeros(planned.out_shape, planned.out_dtype))
     stream = cupy.cuda.Stream(non_blocking=True)
@@ -130,10 +134,11 @@ def test_a_call_is_captured_in_a_graph(kind, weights, options):
         np.testing.assert_array_equal(out.get(), planned(cupy.asarray(image)).get())
 
 
+@pytest.mark.parametrize("method", ["direct", "fft"])
 @pytest.mark.parametrize("weights", [W, LARGE])
-def test_weights_on_the_device_are_captured_too(weights):
+def test_weights_on_the_device_are_captured_too(weights, method):
     given = cupy.asarray(weights)
-    planned = gpuconv.plan(X.shape, given, method="direct")
+    planned = gpuconv.plan(X.shape, given, method=method)
     given.fill(7)
     x, out, stream = cupy.asarray(X), cupy.empty(X.shape, "f4"), cupy.cuda.Stream()
     assert planned.place == "cuda:0"
@@ -142,7 +147,33 @@ def test_weights_on_the_device_are_captured_too(weights):
         planned(x, out)
         graph = stream.end_capture()
     graph.launch()
-    np.testing.assert_array_equal(out.get(), gpuconv.convolve(x, cupy.asarray(weights), method="direct").get())
+    np.testing.assert_array_equal(out.get(), gpuconv.convolve(x, cupy.asarray(weights), method=method).get())
+
+
+def test_transforms_hold_their_workspace():
+    """Bounded and stated; without `out` only the result is new."""
+    planned = gpuconv.plan(X.shape, LARGE, method="fft", backend="cupy")
+    tiles, spectra = 4 * 64 * 80, 8 * 64 * 41
+    assert planned.workspace_bytes == tiles + spectra + 2 * 8 * 64 * 80  # cuFFT's, as the stand-in has them
+    x, before = cupy.asarray(X), live[0]
+    result = planned(x)
+    assert live[0] == before + result.nbytes
+
+
+def test_one_run_at_a_time_uses_a_workspace(monkeypatch):
+    """On another stream the next run waits for the last one, on the device; a captured one cannot."""
+    planned = gpuconv.plan(X.shape, LARGE, method="fft", backend="cupy")
+    x, out, waited = cupy.asarray(X), cupy.empty(X.shape, "f4"), []
+    first, second = cupy.cuda.Stream(), cupy.cuda.Stream()
+    monkeypatch.setattr(type(first), "wait_event", lambda stream, _: waited.append(stream))
+    for stream in (first, first, second, first):
+        planned(x, out, stream=stream)
+    assert waited == [second, first]
+    with second:
+        second.begin_capture()
+        planned(x, out)
+        second.end_capture()
+    assert waited == [second, first]
 
 
 def test_the_stand_in_refuses_what_cannot_be_captured(planned):
@@ -182,3 +213,52 @@ def test_a_plan_is_compiled_when_it_is_made(planned, monkeypatch):
     monkeypatch.setattr(cupy, "RawKernel", lambda *_: pytest.fail("a kernel was compiled at a call"))
     planned(cupy.asarray(X))
     assert backends.last_used() == "cupy"
+
+
+def test_calls_that_come_again_are_not_stated_again(monkeypatch):
+    """With weights that travel inside the launch; `out` may come and go, and overlap."""
+    x, out = cupy.asarray(X), cupy.empty(X.shape, "f4")
+
+    def call(x, out=None, w=W):
+        return gpuconv.convolve(x, w, boundary="edge", out=out, backend="cupy")
+
+    expected = call(x).get()
+    with monkeypatch.context() as patch:
+        patch.setattr(calls, "call_of", lambda *_: pytest.fail("the call was stated again"))
+        assert call(x, out) is out
+        np.testing.assert_array_equal(out.get(), expected)
+        np.testing.assert_array_equal(call(x).get(), expected)
+    memory = cupy.asarray(np.concatenate([X, X]))
+    call(memory[:20], memory[7:27])
+    np.testing.assert_array_equal(memory[7:27].get(), expected)
+    np.testing.assert_array_equal(call(cupy.asarray(np.repeat(X, 2, axis=1))[:, ::2]).get(), expected)
+    assert not np.array_equal(call(x, w=2 * W).get(), expected)
+    with pytest.raises(ValueError, match="out must have shape"):
+        call(x, cupy.empty((3, 3), "f4"))
+
+
+def test_layers_that_come_again_are_not_stated_again(monkeypatch):
+    x, w = cupy.asarray(random((2, 8, 9, 10), "f4")), cupy.asarray(random((6, 8, 3, 3), "f4", 1))
+    grad = cupy.asarray(random((2, 6, 7, 8), "f4", 2))
+
+    def results():
+        layers = nn.conv2d(x, w), nn.conv2d_weight(x, w.shape, grad), nn.conv2d_input(x.shape, w, grad)
+        return [result.get() for result in layers]
+
+    expected = results()
+    with monkeypatch.context() as patch:
+        patch.setattr(repeated, "prepare", lambda *_: pytest.fail("the layer was planned again"))
+        for again, first in zip(results(), expected, strict=True):
+            np.testing.assert_array_equal(again, first)
+        w.fill(1)
+        assert not np.array_equal(results()[0], expected[0])
+
+
+def test_a_layer_that_comes_again_when_memory_is_short(monkeypatch):
+    """Its input is copied whole where that fits, else in parts."""
+    x, w = cupy.asarray(random((2, 8, 60, 66), "f4"))[..., ::2], cupy.asarray(random((6, 8, 3, 3), "f4", 1))
+    expected = nn.conv2d(x, w).get()
+    monkeypatch.setenv("GPUCONV_STANDIN_MEMORY", str(live[0] + expected.nbytes + 40_000))
+    with standin.recording() as launches:
+        np.testing.assert_array_equal(nn.conv2d(x, w).get(), expected)
+    assert len(launches) > 1

@@ -237,6 +237,13 @@ def ready_layer(plan: Plan, operands: Operands, out: View) -> ReadyLayer | None:
     return prepare(plan, operands, out) if prepare else None
 
 
+def joined(name: str, steps: tuple[ReadyLayer, ...], split: Any, arrays: tuple[Any, ...]) -> ReadyLayer | None:
+    """Make one layer of those that `split` gives parts of such host arrays; None if the backend cannot."""
+    join: Callable[[tuple[ReadyLayer, ...], Any, tuple[Any, ...]], ReadyLayer | None] | None
+    join = getattr(load(name), "join_layers", None)
+    return join(steps, split, arrays) if join else None
+
+
 def current_device(name: str) -> int:
     """Return the number of the device that a GPU backend works on; 0 where it is not available."""
     if reason_unavailable(name):

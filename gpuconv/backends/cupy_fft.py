@@ -1,56 +1,91 @@
 """Overlap-save on a GPU: batches of tiles, cuFFT through CuPy, and kernels that load, multiply and store.
 
-Whether every output is finite is known when all is done: the host waits for that one number, and computes the plan
-without transforms if it has to.
+The host waits for nothing: the spectrum of the filter is made on the device, in double precision, and what nan and
+infinities spoil is summed up again by the kernel that stores it.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gpuconv.arrays import Operands
-from gpuconv.backends.numpy_fft import spectrum
+from gpuconv.backends.cupy_builder import Builder, Launches
+from gpuconv.backends.cupy_steps import GIVEN, Copy, Transform
 from gpuconv.launches import LaunchPlan
-from gpuconv.launches.cuda_fft import batch_of
-from gpuconv.planning.planner import Plan
+from gpuconv.launches.cuda_fft import batch_of, half
+from gpuconv.problem import DType, Ints
 
-Launch = Callable[[LaunchPlan, tuple[Any, ...]], None]
+# cuFFT's names of transforms, by the dtype of what is transformed.
+FORWARD = {"float32": "CUFFT_R2C", "float64": "CUFFT_D2Z", "complex64": "CUFFT_C2C", "complex128": "CUFFT_Z2Z"}
+INVERSE = {**FORWARD, "float32": "CUFFT_C2R", "float64": "CUFFT_Z2D"}
 
 
-def compute(plan: Plan, operands: Operands, image: Any, out: Any, launch: Launch) -> bool:
-    """Compute into `out`, C-contiguous like the image; False if an output is not finite, and all must be redone."""
+def add_transforms(build: Builder, launches: Launches) -> None:
+    """Add the steps of all batches."""
+    plan = build.plan
+    assert plan.tiles is not None
+    load, multiply, store, filter_ = launches
+    batch, sums = batch_of(plan.problem, plan.tiles), plan.accumulator
+    lengths, bins = batch.lengths, math.prod(half(batch.lengths, real=sums.kind != "c"))
+    spectrum = _fixed_spectrum(build, filter_, lengths) if build.fixed else _spectrum(build, filter_, lengths)
+    tiles = build.buffer((batch.samples,), sums)
+    spectra = build.buffer((batch.transforms * bins,), np.result_type(sums, "complex64"))
+    forward = _transform(build, lengths, batch.apart, batch.transforms, sums, forward=True)
+    inverse = _transform(build, lengths, batch.apart, batch.transforms, sums, forward=False)
+    for first in range(0, batch.count, batch.size):
+        build.kernel(load, {"tiles": tiles}, first=first)
+        build.steps.append(Transform(forward, tiles, spectra, -1))
+        build.kernel(multiply, {"spectra": spectra, "filter": spectrum})
+        build.steps.append(Transform(inverse, spectra, tiles, 1))
+        build.kernel(store, {"tiles": tiles}, first=first)
+
+
+def _spectrum(build: Builder, filter_: LaunchPlan, lengths: Ints) -> Any:
+    """Add the steps that make the spectrum of the filter; its slot."""
+    sums = build.plan.accumulator
+    wide = np.result_type(sums, "float64")
+    bins = math.prod(half(lengths, real=wide.kind != "c"))
+    tile, spectrum = build.buffer((math.prod(lengths),), wide), build.buffer((bins,), "complex128")
+    build.kernel(filter_, {"tile": tile})
+    build.steps.append(Transform(_transform(build, lengths, 1, 1, wide, forward=True), tile, spectrum, -1))
+    if wide == sums:
+        return spectrum
+    rounded = build.buffer((bins,), "complex64")
+    build.steps.append(Copy(spectrum, rounded, (0,)))
+    return rounded
+
+
+def _fixed_spectrum(build: Builder, filter_: LaunchPlan, lengths: Ints) -> Any:
+    """The spectrum of weights that do not change, made now."""
+    once = Builder(build.plan, build.operands, build.out, fixed=True, own=False)
+    slot = _spectrum(once, filter_, lengths)
+    made = once.made()
+    buffers = made.allocate()
+    made.run((None,) * GIVEN, buffers)
+    return buffers[slot - GIVEN]
+
+
+def _transform(build: Builder, lengths: Ints, apart: int, count: int, dtype: DType, *, forward: bool) -> Any:
+    """A plan of cuFFT's, whose work area is the builder's own, or else one that CuPy keeps for this thread."""
     import cupy
 
-    assert plan.tiles is not None
-    batch = batch_of(plan.problem, plan.tiles)
-    weights = operands.full_weights().astype(plan.accumulator)
-    scale = 1 / math.prod(plan.tiles.points)  # of a transform and back, which neither is scaled by
-    filter_ = cupy.asarray(np.ascontiguousarray(spectrum(plan.problem, plan.tiles, plan.accumulator, weights) * scale))
-    spoiled = cupy.asarray(np.zeros(1, "int32"))
-    load, multiply, store = plan.launches
-    sizes = tuple(batch.points[axis - 1] for axis in batch.axes)
-    for first in range(0, batch.count, batch.size):
-        tiles = cupy.empty((batch.size, *batch.span), plan.accumulator)
-        launch(load, _values(load, first, image=image, tiles=tiles))
-        spectra = cupy.fft.rfftn(tiles, axes=batch.axes)
-        numbers = {"spectra": spectra.view(plan.accumulator), "filter": filter_.view(plan.accumulator)}
-        launch(multiply, _values(multiply, first, **numbers))
-        tiles = cupy.fft.irfftn(spectra, s=sizes, axes=batch.axes, norm="forward")
-        launch(store, _values(store, first, tiles=tiles, out=out, spoiled=spoiled))
-        del tiles, spectra, numbers  # so that the next batch finds their memory free
-    return not bool(spoiled.get()[0])
+    key: tuple[Any, ...] = ("gpuconv", lengths, apart, count, dtype.name, forward or dtype.kind == "c")
+    if build.own:
+        return build.once(key, lambda: build.holding(_cufft(lengths, apart, count, dtype, forward=forward)))
+    cache = cupy.fft.config.get_plan_cache()
+    key = (*key, cupy.cuda.get_current_stream().ptr)  # two streams must not share a work area
+    made = cache.get(key)
+    if made is None:
+        cache[key] = made = _cufft(lengths, apart, count, dtype, forward=forward)
+    return made
 
 
-def _values(launch: LaunchPlan, first: int, **arrays: Any) -> tuple[Any, ...]:
-    """The arguments of a launch on the batch that begins with tile `first`."""
-    types: dict[str, Any] = {"int": np.int32, "long long": np.int64, "float": np.float32, "double": np.float64}
-    values = []
-    for argument in launch.arguments:
-        if argument.kind == "scalar":
-            value = first if argument.name == "first" else argument.value
-            values.append(types[argument.type](value))
-        else:
-            values.append(arrays[argument.name])
-    return tuple(values)
+def _cufft(lengths: Ints, apart: int, count: int, dtype: DType, *, forward: bool) -> Any:
+    """Transforms side by side where their samples are `apart`, else one behind the other."""
+    from cupy.cuda import cufft
+
+    spectrum = half(lengths, real=dtype.kind != "c")
+    source, target = (lengths, spectrum) if forward else (spectrum, lengths)
+    lying = [(shape, apart, 1 if apart > 1 else math.prod(shape)) for shape in (source, target)]
+    kind = getattr(cufft, (FORWARD if forward else INVERSE)[dtype.name])
+    return cufft.PlanNd(lengths, *lying[0], *lying[1], kind, count, "C", len(lengths) - 1, target[-1])

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -64,6 +65,8 @@ def _failure(compute: Callable[[], None]) -> str | None:
     try:
         compute()
     except cupy.cuda.memory.OutOfMemoryError as error:
+        with suppress(ImportError):  # where cuFFT is not installed
+            cupy.fft.config.get_plan_cache().clear()  # whose plans hold memory, too
         return str(error)
     return None
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from gpuconv.arrays import DeviceView, View
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_common import INT_LIMIT
+from gpuconv.layouts import rows_of_pixels
+from gpuconv.planning.facts import Layout
 from gpuconv.problem import Ints
 
 # Of the image and of the output: names of the arguments, the axis that moves the slowest first.
@@ -35,9 +37,10 @@ def with_pitches(launch: LaunchPlan, kind: str, view: View) -> LaunchPlan | None
     names = [name for name in (ROWS if in_rows else PITCHES)[kind] if name in known]
     if not names or not isinstance(view, DeviceView):
         return None
-    pitches = pitches_of(view, len(names))
-    if in_rows and pitches is not None:
-        pitches = rows_of(view, *pitches)
+    rows = rows_of_pixels(view) if _layout(launch, kind) == "interleaved" else view
+    pitches = None if rows is None else pitches_of(rows, len(names))
+    if in_rows and rows is not None and pitches is not None:
+        pitches = rows_of(rows, *pitches)
     if pitches is None:
         return None
     values = dict(zip(names, pitches, strict=True))
@@ -46,6 +49,11 @@ def with_pitches(launch: LaunchPlan, kind: str, view: View) -> LaunchPlan | None
         for argument in launch.arguments
     )
     return replace(launch, arguments=arguments)
+
+
+def _layout(launch: LaunchPlan, kind: str) -> Layout:
+    """How a launch takes image or output."""
+    return next(argument.layout for argument in launch.arguments if argument.kind == kind)
 
 
 def pitches_of(view: DeviceView, count: int) -> Ints | None:

@@ -1,59 +1,19 @@
-"""Plans on a device: a compiled kernel and a list of arguments that lacks nothing but image and output."""
+"""What computes arrays of any library on a device with a plan that is ready for them."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from gpuconv import backends
-from gpuconv.arrays import Adopted, DeviceView, Operands, View
-from gpuconv.backends.cupy_arrays import as_stream, on_device, place, stream_pointer
-from gpuconv.launches import LaunchPlan
-from gpuconv.layouts import in_layout, is_dense
-from gpuconv.planning.planner import Plan
+from gpuconv.arrays import Adopted, DeviceView
+from gpuconv.backends import ReadyLayer
+from gpuconv.backends.cupy_arrays import as_stream, as_view, on_device, place, stream_pointer
+from gpuconv.layouts import is_dense
 from gpuconv.problem import DType, Ints
 
-KINDS = {"image", "out", "weights", "factors", "bias", "scalar"}  # of arguments that do not change from call to call
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One launch for C-contiguous arrays; `image` and `out` are the places of both among the arguments."""
-
-    kernel: Any
-    launch: LaunchPlan
-    arguments: tuple[Any, ...]
-    image: int
-    out: int
-    workspace_bytes: int = 0
-
-    def run(self, image: Any, out: Any) -> None:
-        """Launch on the current device and stream, with CuPy arrays; nothing is allocated, nothing is waited for."""
-        arguments = list(self.arguments)
-        arguments[self.image], arguments[self.out] = image, out
-        self.kernel(self.launch.grid, self.launch.block, tuple(arguments), shared_mem=self.launch.shared_bytes)
-
-
-def ready(plan: Plan, operands: Operands, out: View) -> Launch | None:
-    """Compile the kernel, and move the weights; None where arrays must be copied, and for several kernels."""
-    import cupy
-
-    from gpuconv.backends import cupy as backend
-
-    if len(plan.launches) != 1 or plan.tiles is not None:
-        return None
-    (launch,) = plan.launches
-    kinds: list[str] = [argument.kind for argument in launch.arguments]
-    if not KINDS.issuperset(kinds) or kinds.count("image") != 1 or kinds.count("out") != 1:
-        return None
-    for kind, view in (("image", operands.image), ("out", out)):
-        layout = launch.arguments[kinds.index(kind)].layout
-        if not isinstance(view, DeviceView) or not is_dense(in_layout(view, plan.problem.rank, layout)):
-            return None
-    with place(operands.image, None):
-        kernel = backend.loaded(launch)
-        arrays = {"image": None, "out": None}
-        arguments = [backend._value(argument, launch, operands, arrays) for argument in launch.arguments]
-        cupy.cuda.get_current_stream().synchronize()  # for launches on other streams
-    return Launch(kernel, launch, tuple(arguments), kinds.index("image"), kinds.index("out"))
+Split = Callable[..., Iterable[tuple[Any, ...]]]  # the arrays of each step from those of a layer; None: there is one
 
 
 class OnDevice:
@@ -76,7 +36,7 @@ class OnDevice:
             return False
         return bool(x.flags.c_contiguous and x.data.device_id == self.device)
 
-    def run(self, x: Any, out: Any, stream: Any) -> Any:
+    def run(self, x: Any, out: Any, stream: Any = None) -> Any:
         """Launch; on the current stream if none is given."""
         if stream is not None:
             with as_stream(stream):
@@ -109,3 +69,79 @@ def _are_apart(x: Any, out: Any) -> bool:
     """Whether two contiguous arrays share no byte."""
     start, target = x.data.ptr, out.data.ptr
     return bool(start + x.nbytes <= target or target + out.nbytes <= start)
+
+
+class LayerOnDevice:
+    """Computes layers of arrays that lie as some others do, on one device; those of CuPy with the least Python.
+
+    Where one of those is on the host, it is a constant: none but this itself may come again.
+    """
+
+    def __init__(
+        self, steps: Sequence[ReadyLayer], split: Split | None, name: str, arrays: Sequence[Any], out: DeviceView
+    ):
+        import cupy
+
+        self.steps, self.split, self.name, self.cupy, self.device = steps, split, name, cupy, out.device
+        self.lying = [(_lying(x), *_span(x)) if isinstance(x, DeviceView) else (x, 0, 0) for x in arrays]
+        self.out, self.out_span = _lying(out), _span(out)
+        self.order = tuple(np.argsort([-step for step in out.strides], kind="stable").tolist())  # as memory has it
+        self.inverse = tuple(sorted(range(out.ndim), key=self.order.__getitem__))
+
+    def takes(self, arrays: tuple[Any, ...], out: Any) -> bool:
+        """Whether the arrays of CuPy lie as planned, apart from `out`."""
+        begin = end = 0
+        if out is not None:
+            if not self._lies(out, self.out):
+                return False
+            begin, end = (out.data.ptr + reach for reach in self.out_span)
+        for array, (lying, low, high) in zip(arrays, self.lying, strict=True):
+            if type(lying) is not tuple:
+                if array is not lying:
+                    return False
+            elif not self._lies(array, lying) or (array.data.ptr + low < end and begin < array.data.ptr + high):
+                return False
+        return True
+
+    def _lies(self, x: Any, lying: tuple[Any, ...]) -> bool:
+        if type(x) is not self.cupy.ndarray:
+            return False
+        return (x.shape, x.strides, x.dtype) == lying and x.data.device_id == self.device
+
+    def run(self, arrays: tuple[Any, ...], out: Any, stream: Any = None) -> Any:
+        """Compute into `out`, which lies as planned, or a new array; on the current stream if none is given."""
+        if stream is not None:
+            with as_stream(stream):
+                return self.run(arrays, out)
+        if self.cupy.cuda.runtime.getDevice() != self.device:
+            with self.cupy.cuda.Device(self.device):
+                return self.run(arrays, out)
+        backends.used(self.name)
+        if out is None:
+            shape, _, dtype = self.out
+            out = self.cupy.empty(tuple(shape[axis] for axis in self.order), dtype).transpose(self.inverse)
+        if self.split is None:
+            image, weights, bias = arrays
+            self.steps[0].run(image, weights, bias, out)
+            return out
+        views = (as_view(x) if isinstance(x, self.cupy.ndarray) else x for x in (*arrays, out))
+        for step, parts in zip(self.steps, self.split(*views), strict=True):
+            image, weights, bias, target = (on_device(x) if isinstance(x, DeviceView) else x for x in parts)
+            step.run(image, weights, bias, target)
+        return out
+
+
+def dense_view(shape: Ints, dtype: DType, device: int) -> DeviceView:
+    """How an array in C order lies, without its memory."""
+    strides = tuple(dtype.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    return DeviceView(0, shape, strides, dtype, device, None)
+
+
+def _lying(view: DeviceView) -> tuple[Ints, Ints, DType]:
+    return view.shape, view.strides, view.dtype
+
+
+def _span(view: DeviceView) -> tuple[int, int]:
+    """Bytes from the first element to where the array begins and ends."""
+    reach = [(n - 1) * step for n, step in zip(view.shape, view.strides, strict=True)]
+    return sum(min(0, r) for r in reach), sum(max(0, r) for r in reach) + view.dtype.itemsize

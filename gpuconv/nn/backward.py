@@ -19,7 +19,7 @@ def vjp(
     input_, weight, bias : array
         Its arguments.
     **options
-        stride, padding, dilation and groups, as the layer takes them.
+        stride, padding, dilation, groups and precision, as the layer takes them; the gradients' precision is the same.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def vjp(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As the layer raises them.
 
     Examples

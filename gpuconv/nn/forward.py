@@ -6,6 +6,7 @@ from gpuconv.arrays import Operands, adopt
 from gpuconv.dtypes import default_compute_dtype
 from gpuconv.engine import Call
 from gpuconv.errors import check_choice
+from gpuconv.layouts import result_layout
 from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, check_dtypes, check_extent, check_shapes, pads, positive
 from gpuconv.problem import Problem
@@ -20,6 +21,8 @@ def conv1d(
     dilation: PerAxis = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Any:
     r"""Apply a layer of 1D filters to signals with channels, as `torch.nn.functional.conv1d` does.
 
@@ -46,6 +49,10 @@ def conv1d(
     padding_mode : {"zeros", "reflect", "replicate", "circular", "symmetric"}
         What the padding holds: zeros, or samples of the input as `torch.nn.Conv1d` takes them ("symmetric" repeats the
         edge sample, which torch does not offer). Nothing is copied, and the padding may be wider than the input.
+    precision : {"standard", "strict", "fast"}
+        What torch has no argument for, as in `gpuconv.convolve`: the direct sum and its bound (strict), also Winograd's
+        algorithm and tensor cores that add float16 and bfloat16 up in float32 (standard), also tensor cores that round
+        values of float32 to the 11 bits of TF32 (fast, on GPUs of compute capability 8.0 or newer).
 
     Returns
     -------
@@ -58,6 +65,8 @@ def conv1d(
     ------
     RuntimeError
         If shapes, dtypes or numbers do not fit together (also a ValueError).
+    ValueError
+        If padding_mode or precision is not one of these.
     TypeError
         If a tensor requires a gradient, which is never dropped silently: `vjp` computes gradients.
 
@@ -72,7 +81,8 @@ def conv1d(
     >>> conv1d(np.array([[3, 2, 1, 0]]), np.array([[[1, 0, -1]]]), padding=1)
     array([[-2,  2,  2,  1]])
     """
-    return layer(1, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    options = (stride, padding, dilation, groups, padding_mode)
+    return layer(1, input, weight, bias, *options, precision=precision)
 
 
 def conv2d(
@@ -84,6 +94,8 @@ def conv2d(
     dilation: PerAxis = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Any:
     r"""Apply a layer of 2D filters to images with channels, as `torch.nn.functional.conv2d` does.
 
@@ -99,17 +111,18 @@ def conv2d(
         Images, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_out, C_in / groups, R, S)
         Filters, of the input's dtype.
-    bias, stride, padding, dilation, groups, padding_mode : optional
+    bias, stride, padding, dilation, groups, padding_mode, precision : optional
         As in `conv1d`, one number or one per spatial axis.
 
     Returns
     -------
     array, shape (N, C_out, H_out, W_out) or (C_out, H_out, W_out)
-        As in `conv1d`, each extent n becoming floor((n + 2 p - d (K - 1) - 1) / s) + 1.
+        As in `conv1d`, each extent n becoming floor((n + 2 p - d (K - 1) - 1) / s) + 1. In memory the channels come
+        last where those of input or weight do, as torch has it, also in NumPy and CuPy arrays.
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As in `conv1d`.
 
     References
@@ -124,7 +137,8 @@ def conv2d(
     >>> conv2d(images, filters, np.zeros(16, "float32"), stride=2, padding=1).shape
     (8, 16, 16, 16)
     """
-    return layer(2, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    options = (stride, padding, dilation, groups, padding_mode)
+    return layer(2, input, weight, bias, *options, precision=precision)
 
 
 def conv3d(
@@ -136,6 +150,8 @@ def conv3d(
     dilation: PerAxis = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Apply a layer of 3D filters to volumes with channels, as `torch.nn.functional.conv3d` does.
 
@@ -147,7 +163,7 @@ def conv3d(
         Volumes, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_out, C_in / groups, Q, R, S)
         Filters, of the input's dtype.
-    bias, stride, padding, dilation, groups, padding_mode : optional
+    bias, stride, padding, dilation, groups, padding_mode, precision : optional
         As in `conv1d`, one number or one per spatial axis.
 
     Returns
@@ -157,7 +173,7 @@ def conv3d(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As in `conv1d`.
 
     References
@@ -171,7 +187,8 @@ def conv3d(
     >>> conv3d(np.ones((1, 5, 6, 7), "float32"), np.ones((2, 1, 3, 3, 3), "float32")).shape
     (2, 3, 4, 5)
     """
-    return layer(3, input, weight, bias, stride, padding, dilation, groups, padding_mode)
+    options = (stride, padding, dilation, groups, padding_mode)
+    return layer(3, input, weight, bias, *options, precision=precision)
 
 
 def layer(
@@ -184,9 +201,12 @@ def layer(
     dilation: PerAxis = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Compute a layer of any rank."""
-    return compute(_stated, rank, (input_, weight, bias), (stride, padding, dilation, groups, padding_mode))
+    options = (stride, padding, dilation, groups, padding_mode)
+    return compute(_stated, rank, (input_, weight, bias), options, precision)
 
 
 def layer_call(
@@ -224,7 +244,7 @@ def layer_call(
         bias=b is not None,
     )
     operands = Operands(x.view, w.view, bias=None if b is None else b.view)
-    return Call(problem, x, operands, tuple(range(x.view.ndim)))
+    return Call(problem, x, operands, tuple(range(x.view.ndim)), layout=result_layout(x.view, w.view))
 
 
 def _stated(*arguments: Any) -> Stated:

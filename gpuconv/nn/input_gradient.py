@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpuconv.arrays import adopt
+from gpuconv.layouts import result_layout
 from gpuconv.nn.pieces import Transposed
 from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PerAxis, Sizes, gradient_geometry
@@ -18,6 +19,8 @@ def conv1d_input(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Gradient of `conv1d` with respect to its input, as `torch.nn.grad.conv1d_input` computes it.
 
@@ -26,7 +29,7 @@ def conv1d_input(
 
     Parameters
     ----------
-    input_size, weight, grad_output, stride, padding, dilation, groups
+    input_size, weight, grad_output, stride, padding, dilation, groups, precision
         As in `conv2d_input`.
 
     Returns
@@ -36,7 +39,7 @@ def conv1d_input(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As `conv2d_input` raises them.
 
     Examples
@@ -46,7 +49,8 @@ def conv1d_input(
     >>> conv1d_input((1, 1, 4), np.array([[[1.0, 0, -1]]]), np.array([[[1.0, 2]]]))
     array([[[ 1.,  2., -1., -2.]]])
     """
-    return input_gradient(1, input_size, weight, grad_output, stride, padding, dilation, groups)
+    options = (stride, padding, dilation, groups)
+    return input_gradient(1, input_size, weight, grad_output, *options, precision=precision)
 
 
 def conv2d_input(
@@ -57,6 +61,8 @@ def conv2d_input(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     r"""Gradient of `conv2d` with respect to its input, as `torch.nn.grad.conv2d_input` computes it.
 
@@ -74,6 +80,8 @@ def conv2d_input(
         Gradient with respect to the layer's output, of the weight's dtype.
     stride, padding, dilation, groups : optional
         The layer's, as in `conv2d`, with zeros as padding.
+    precision : {"standard", "strict", "fast"}
+        As in `conv1d`.
 
     Returns
     -------
@@ -85,6 +93,8 @@ def conv2d_input(
     ------
     RuntimeError
         If shapes, dtypes or numbers do not fit together (also a ValueError).
+    ValueError
+        If precision is not one of these.
     TypeError
         If a tensor requires a gradient itself.
 
@@ -101,7 +111,8 @@ def conv2d_input(
            [2., 4., 2.],
            [1., 2., 1.]])
     """
-    return input_gradient(2, input_size, weight, grad_output, stride, padding, dilation, groups)
+    options = (stride, padding, dilation, groups)
+    return input_gradient(2, input_size, weight, grad_output, *options, precision=precision)
 
 
 def conv3d_input(
@@ -112,6 +123,8 @@ def conv3d_input(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Gradient of `conv3d` with respect to its input, as `torch.nn.grad.conv3d_input` computes it.
 
@@ -119,7 +132,7 @@ def conv3d_input(
 
     Parameters
     ----------
-    input_size, weight, grad_output, stride, padding, dilation, groups
+    input_size, weight, grad_output, stride, padding, dilation, groups, precision
         As in `conv2d_input`, with one more axis.
 
     Returns
@@ -129,7 +142,7 @@ def conv3d_input(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As `conv2d_input` raises them.
 
     Examples
@@ -139,7 +152,8 @@ def conv3d_input(
     >>> conv3d_input((1, 2, 4, 4, 4), np.ones((3, 2, 2, 2, 2)), np.ones((1, 3, 3, 3, 3))).shape
     (1, 2, 4, 4, 4)
     """
-    return input_gradient(3, input_size, weight, grad_output, stride, padding, dilation, groups)
+    options = (stride, padding, dilation, groups)
+    return input_gradient(3, input_size, weight, grad_output, *options, precision=precision)
 
 
 def input_gradient(
@@ -151,10 +165,12 @@ def input_gradient(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Compute the gradient of a layer of any rank with respect to its input."""
     options = (tuple(input_size), stride, padding, dilation, groups)
-    return compute(_gradient, rank, (grad_output, weight, None), options)
+    return compute(_gradient, rank, (grad_output, weight, None), options, precision)
 
 
 def _gradient(
@@ -171,4 +187,5 @@ def _gradient(
     grad, w = adopt("grad_output", grad_output), adopt("weight", weight)
     geometry = gradient_geometry(rank, size, tuple(w.view.shape), grad, stride, padding, dilation, groups)
     strides, (before, _), dilations = geometry
-    return transposed_layer(grad, w, None, Transposed(size[-rank:], strides, before, dilations, groups))
+    layer = Transposed(size[-rank:], strides, before, dilations, groups)
+    return transposed_layer(grad, w, None, layer, result_layout(w.view))

@@ -1,22 +1,29 @@
 """Layers as calls that write parts of one result; one that comes again is not stated, chosen and planned again.
 
 Of all arrays, the weights among them, types, shapes, strides and dtypes count alone; `gpuconv.calls` keeps what was
-planned. Layers of integers, whose plan depends on values, and arrays on a device go the long way.
+planned. Layers of integers, whose plan depends on values, go the long way, and so do arrays on a device but CuPy's.
 """
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gpuconv import backends, calls
 from gpuconv.arrays import Adopted, View, adopt
 from gpuconv.backends import ReadyLayer
+from gpuconv.backends.cupy_plans import LayerOnDevice
 from gpuconv.engine import Call, Prepared, prepare
-from gpuconv.problem import Ints
+from gpuconv.errors import check_choice
+from gpuconv.layouts import empty_in
+from gpuconv.planning.facts import Layout
+from gpuconv.problem import PRECISIONS, Ints
 
 Arrays = tuple[View, View, View | None, View]  # image, weights, bias and result
+_asked: ContextVar[bool] = ContextVar("gpuconv_nn_asked", default=False)
 Split = Callable[[View, View, View | None, View], Iterable[Arrays]]  # the arrays of each call from those of a layer
 
 
@@ -33,11 +40,14 @@ class Stated:
     calls: list[Call]
     result: Adopted | None = None
     split: Split = whole
+    layout: Layout = "channels_first"  # of `result`
 
     def finish(self, prepared: list[Prepared]) -> Any:
         """Compute the calls, and return the result as an array of x's library."""
         results = [call.finish() for call in prepared]
-        return results[0] if self.result is None else self.x.deliver(self.result)
+        if self.result is None:
+            return results[0]
+        return self.x.deliver(self.result, (None,) * len(self.result.view.shape))
 
 
 @dataclass(frozen=True)
@@ -48,10 +58,14 @@ class KnownLayer:
     split: Split
     backend: str
     shape: Ints
+    layout: Layout
 
     def run(self, x: Any, image: np.ndarray, weights: np.ndarray, bias: np.ndarray | None) -> Any:
         """Compute into a new array of the library and dtype of x, which is seen as `image`."""
-        if image is x:
+        if self.layout == "channels_last":
+            made = empty_in(self.layout, adopt("input", x), self.shape, image.dtype)
+            out, result = made.view, made.original
+        elif image is x:
             out = result = np.empty(self.shape, image.dtype)
         else:
             result = x.new_empty(self.shape)
@@ -62,35 +76,89 @@ class KnownLayer:
         return result
 
 
-def compute(state: Callable[..., Stated], rank: int, arrays: tuple[Any, Any, Any], options: tuple[Any, ...]) -> Any:
+class Question(NamedTuple):
+    """What a layer would compute."""
+
+    state: Callable[..., Stated]
+    rank: int
+    arrays: tuple[Any, Any, Any]
+    options: tuple[Any, ...]
+    precision: str
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Layers return a Question, and compute nothing."""
+    token = _asked.set(True)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+@dataclass(frozen=True)
+class KnownOnDevice:
+    """A layer on a device with everything but its arrays."""
+
+    runner: LayerOnDevice
+
+    def run(self, x: Any, *arrays: Any) -> Any:
+        """Compute into a new array."""
+        return self.runner.run(arrays, None)
+
+
+def compute(
+    state: Callable[..., Stated],
+    rank: int,
+    arrays: tuple[Any, Any, Any],
+    options: tuple[Any, ...],
+    precision: str = "standard",
+) -> Any:
     """State a layer of image, weights and bias and compute it, or do what is left to do of one that is known."""
-    views = tuple(map(_on_host, arrays))
-    key = _key_of(state, rank, arrays, views, options)
+    if _asked.get():
+        return Question(state, rank, arrays, options, precision)
+    views = tuple(map(_seen, arrays))
+    key = _key_of(state, rank, arrays, views, (*options, precision))
     known = None if key is None else calls.find(key)
     if known is not None:
-        return known.run(arrays[0], *views)
+        with suppress(MemoryError):  # of a device: the long way computes in parts
+            return known.run(arrays[0], *views)
+    check_choice("precision", precision, PRECISIONS)
     stated = state(rank, *arrays, *options)
-    prepared = [prepare(call) for call in stated.calls]
-    if key is not None:
-        calls.remember(key, _known_of(stated, prepared))
-    return stated.finish(prepared)
+    prepared = [prepare(replace(call, precision=precision)) for call in stated.calls]
+    result = stated.finish(prepared)
+    if key is not None and all(each.plan.tiles is None for each in prepared):
+        calls.remember(key, _known_of(stated, prepared, views, adopt("out", result).view))
+    return result
 
 
-def _known_of(stated: Stated, prepared: list[Prepared]) -> KnownLayer | None:
+def _known_of(stated: Stated, prepared: list[Prepared], arrays: Sequence[Any], out: View) -> Any:
     """What can be kept of a layer: nothing where values count, or the backend cannot."""
-    if not prepared:
+    if any(map(_reads_values, prepared)):
         return None
+    steps, name = ready_steps(prepared, out), prepared[-1].plan.backend if prepared else ""
+    if not steps:
+        return None
+    if isinstance(out, np.ndarray):
+        layout = prepared[0].call.layout if stated.result is None else stated.layout
+        joined = backends.joined(name, steps, stated.split, (*arrays, out))
+        if joined is not None:
+            return KnownLayer((joined,), whole, name, tuple(out.shape), layout)
+        return KnownLayer(steps, stated.split, name, tuple(out.shape), layout)
+    split = None if stated.split is whole else stated.split
+    return KnownOnDevice(LayerOnDevice(steps, split, name, arrays, out))
+
+
+def ready_steps(prepared: list[Prepared], out: View) -> tuple[ReadyLayer, ...]:
+    """Make each call ready for arrays as strided as its own, and results as `out`; none if one cannot be."""
     steps = []
     for each in prepared:
-        if 0 in each.shape or _reads_values(each):
-            return None
-        out = np.empty(each.shape, each.plan.problem.out_dtype) if each.call.out is None else each.call.out.view
-        step = backends.ready_layer(each.plan, each.operands, each.in_engine_order(out))
+        target = out if each.call.out is None else each.call.out.view
+        step = None if 0 in each.shape else backends.ready_layer(each.plan, each.operands, each.in_engine_order(target))
         if step is None:
-            return None
+            return ()
         steps.append(step)
-    shape = prepared[0].shape if stated.result is None else stated.result.view.shape
-    return KnownLayer(tuple(steps), stated.split, prepared[-1].plan.backend, shape)
+    return tuple(steps)
 
 
 def _reads_values(prepared: Prepared) -> bool:
@@ -103,12 +171,14 @@ def _key_of(
     state: object, rank: int, arrays: tuple[Any, ...], views: tuple[Any, ...], options: tuple[Any, ...]
 ) -> Hashable | None:
     """All that a result depends on but values; None for what is not compared here."""
+    if len({type(view) is np.ndarray for view in views if view is not None}) > 1:
+        return None  # arrays of the host beside those of a device are read when a layer is made ready
     key = [state, rank, backends.requested(None)]
     for array, view in zip(arrays, views, strict=True):
         if view is not None:
             if not view.dtype.isnative:
                 return None
-            key += view.shape, view.strides, view.dtype
+            key += view.shape, view.strides, view.dtype, None if type(view) is np.ndarray else view.data.device_id
         elif array is not None:
             return None
         else:
@@ -121,11 +191,14 @@ def _key_of(
     return tuple(key)
 
 
-def _on_host(array: Any) -> np.ndarray | None:
-    """A NumPy array, or a tensor on the CPU without a gradient to follow, as NumPy sees it; None for all others."""
+def _seen(array: Any) -> Any:
+    """An array of NumPy or CuPy, or a tensor on the CPU without a gradient, as NumPy sees it; None for all others."""
     if array is None or type(array) is np.ndarray:
         return array
-    if type(array).__module__.partition(".")[0] != "torch":
+    library = type(array).__module__.partition(".")[0]
+    if library == "cupy" and type(array).__name__ == "ndarray":
+        return array
+    if library != "torch":
         return None
     try:
         view = adopt("array", array).view

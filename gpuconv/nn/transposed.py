@@ -10,10 +10,12 @@ from gpuconv.arrays import Adopted, Operands, View, adopt
 from gpuconv.dtypes import default_compute_dtype
 from gpuconv.engine import Call
 from gpuconv.errors import LayerError
+from gpuconv.layouts import empty_in, result_layout
 from gpuconv.nn.phases import Phase
 from gpuconv.nn.pieces import Pieces, Transposed, pieces_of
 from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PerAxis, check_dtypes, check_rank, not_negative, positive
+from gpuconv.planning.facts import Layout
 from gpuconv.problem import Problem
 
 
@@ -26,6 +28,8 @@ def conv_transpose1d(
     output_padding: PerAxis = 0,
     groups: int = 1,
     dilation: PerAxis = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     r"""Apply a transposed layer of 1D filters, as `torch.nn.functional.conv_transpose1d` does.
 
@@ -48,6 +52,8 @@ def conv_transpose1d(
         Outputs more at the end; less than the stride or the dilation.
     groups : int
         Groups of channels that do not see each other; divides C_in.
+    precision : {"standard", "strict", "fast"}
+        As in `conv1d`.
 
     Returns
     -------
@@ -59,6 +65,8 @@ def conv_transpose1d(
     ------
     RuntimeError
         If shapes, dtypes or numbers do not fit together (also a ValueError).
+    ValueError
+        If precision is not one of these.
     TypeError
         If a tensor requires a gradient, which is never dropped silently.
 
@@ -73,7 +81,8 @@ def conv_transpose1d(
     >>> conv_transpose1d(np.array([[3, 2, 1]]), np.array([[[1, 10]]]), stride=2)
     array([[ 3, 30,  2, 20,  1, 10]])
     """
-    return compute(_conv_transpose, 1, (input, weight, bias), (stride, padding, output_padding, groups, dilation))
+    options = (stride, padding, output_padding, groups, dilation)
+    return compute(_conv_transpose, 1, (input, weight, bias), options, precision)
 
 
 def conv_transpose2d(
@@ -85,6 +94,8 @@ def conv_transpose2d(
     output_padding: PerAxis = 0,
     groups: int = 1,
     dilation: PerAxis = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Apply a transposed layer of 2D filters, as `torch.nn.functional.conv_transpose2d` does.
 
@@ -96,7 +107,7 @@ def conv_transpose2d(
         Images, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_in, C_out / groups, R, S)
         Filters, of the input's dtype.
-    bias, stride, padding, output_padding, groups, dilation : optional
+    bias, stride, padding, output_padding, groups, dilation, precision : optional
         As in `conv_transpose1d`, one number or one per spatial axis.
 
     Returns
@@ -106,7 +117,7 @@ def conv_transpose2d(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As in `conv_transpose1d`.
 
     References
@@ -120,7 +131,8 @@ def conv_transpose2d(
     >>> conv_transpose2d(np.ones((8, 16, 7, 7), "f4"), np.ones((16, 4, 4, 4), "f4"), stride=2, padding=1).shape
     (8, 4, 14, 14)
     """
-    return compute(_conv_transpose, 2, (input, weight, bias), (stride, padding, output_padding, groups, dilation))
+    options = (stride, padding, output_padding, groups, dilation)
+    return compute(_conv_transpose, 2, (input, weight, bias), options, precision)
 
 
 def conv_transpose3d(
@@ -132,6 +144,8 @@ def conv_transpose3d(
     output_padding: PerAxis = 0,
     groups: int = 1,
     dilation: PerAxis = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Apply a transposed layer of 3D filters, as `torch.nn.functional.conv_transpose3d` does; on the CPU.
 
@@ -141,7 +155,7 @@ def conv_transpose3d(
         Volumes, of any array type; float16/32/64, bfloat16, complex64/128 or integer.
     weight : array, shape (C_in, C_out / groups, Q, R, S)
         Filters, of the input's dtype.
-    bias, stride, padding, output_padding, groups, dilation : optional
+    bias, stride, padding, output_padding, groups, dilation, precision : optional
         As in `conv_transpose1d`, one number or one per spatial axis.
 
     Returns
@@ -151,7 +165,7 @@ def conv_transpose3d(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As in `conv_transpose1d`.
 
     References
@@ -165,7 +179,8 @@ def conv_transpose3d(
     >>> conv_transpose3d(np.ones((2, 3, 4, 5), "f4"), np.ones((2, 1, 2, 2, 2), "f4"), stride=2).shape
     (1, 6, 8, 10)
     """
-    return compute(_conv_transpose, 3, (input, weight, bias), (stride, padding, output_padding, groups, dilation))
+    options = (stride, padding, output_padding, groups, dilation)
+    return compute(_conv_transpose, 3, (input, weight, bias), options, precision)
 
 
 def _conv_transpose(
@@ -192,10 +207,11 @@ def _conv_transpose(
     outputs = tuple((n - 1) * s - 2 * p + d * (k - 1) + m + 1 for n, k, s, p, d, m in axes)
     if min(outputs) < 1:
         raise LayerError(f"padding must leave an output; it would have the spatial shape {outputs}")
-    return transposed_layer(x, w, b, Transposed(outputs, strides, before, dilations, groups))
+    transposed = Transposed(outputs, strides, before, dilations, groups)
+    return transposed_layer(x, w, b, transposed, result_layout(x.view, w.view))
 
 
-def transposed_layer(x: Adopted, w: Adopted, b: Adopted | None, layer: Transposed) -> Stated:
+def transposed_layer(x: Adopted, w: Adopted, b: Adopted | None, layer: Transposed, layout: Layout) -> Stated:
     """State a forward layer for each phase, with its place in the result."""
     rank, groups = len(layer.outputs), layer.groups
     channels = x.view.shape[-rank - 1]
@@ -208,7 +224,7 @@ def transposed_layer(x: Adopted, w: Adopted, b: Adopted | None, layer: Transpose
     if b is not None and tuple(b.view.shape) != (channels_out,):
         raise LayerError(f"bias must be 1D with {channels_out} elements; got shape {tuple(b.view.shape)}")
     check_dtypes(x, w, b)
-    result = x.empty((*x.view.shape[: -rank - 1], channels_out, *layer.outputs), x.view.dtype)
+    result = empty_in(layout, x, (*x.view.shape[: -rank - 1], channels_out, *layer.outputs), x.view.dtype)
     split = Pieces(rank, groups, pieces_of(layer, x.view.shape[-rank:], w.view.shape[-rank:]))
     arrays = split(x.view, w.view, None if b is None else b.view, result.view)
     calls = []
@@ -216,7 +232,7 @@ def transposed_layer(x: Adopted, w: Adopted, b: Adopted | None, layer: Transpose
         operands, order = Operands(image, taps, bias=bias), tuple(range(image.ndim))
         problem = _problem(image, taps, bias, piece.parts)
         calls.append(Call(problem, replace(x, view=image), operands, order, replace(result, view=out)))
-    return Stated(x, calls, result, split)
+    return Stated(x, calls, result, split, layout)
 
 
 def _problem(image: View, weights: View, bias: View | None, parts: tuple[Phase, ...]) -> Problem:

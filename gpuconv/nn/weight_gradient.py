@@ -3,8 +3,9 @@
 from typing import Any
 
 from gpuconv.arrays import Operands, adopt
-from gpuconv.dtypes import default_compute_dtype
+from gpuconv.dtypes import default_compute_dtype, is_bfloat16
 from gpuconv.engine import Call
+from gpuconv.layouts import result_layout
 from gpuconv.nn.repeated import Stated, compute
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, Sizes, check_dtypes, gradient_geometry
 from gpuconv.problem import Problem
@@ -18,6 +19,8 @@ def conv1d_weight(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Gradient of `conv1d` with respect to its weights, as `torch.nn.grad.conv1d_weight` computes it.
 
@@ -26,7 +29,7 @@ def conv1d_weight(
 
     Parameters
     ----------
-    input, weight_size, grad_output, stride, padding, dilation, groups
+    input, weight_size, grad_output, stride, padding, dilation, groups, precision
         As in `conv2d_weight`.
 
     Returns
@@ -36,7 +39,7 @@ def conv1d_weight(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As `conv2d_weight` raises them.
 
     Examples
@@ -46,7 +49,8 @@ def conv1d_weight(
     >>> conv1d_weight(np.array([[[3.0, 2, 1, 0]]]), (1, 1, 3), np.array([[[1.0, 10]]]))
     array([[[23., 12.,  1.]]])
     """
-    return weight_gradient(1, input, weight_size, grad_output, stride, padding, dilation, groups)
+    options = (stride, padding, dilation, groups)
+    return weight_gradient(1, input, weight_size, grad_output, *options, precision=precision)
 
 
 def conv2d_weight(
@@ -57,6 +61,8 @@ def conv2d_weight(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     r"""Gradient of `conv2d` with respect to its weights, as `torch.nn.grad.conv2d_weight` computes it.
 
@@ -74,6 +80,8 @@ def conv2d_weight(
         Gradient with respect to the layer's output, of the input's dtype.
     stride, padding, dilation, groups : optional
         The layer's, as in `conv2d`, with zeros as padding.
+    precision : {"standard", "strict", "fast"}
+        As in `conv1d`; every backend takes the direct sum here.
 
     Returns
     -------
@@ -85,6 +93,8 @@ def conv2d_weight(
     ------
     RuntimeError
         If shapes, dtypes or numbers do not fit together (also a ValueError).
+    ValueError
+        If precision is not one of these.
     TypeError
         If a tensor requires a gradient itself.
 
@@ -100,7 +110,8 @@ def conv2d_weight(
     array([[2., 1.],
            [1., 2.]])
     """
-    return weight_gradient(2, input, weight_size, grad_output, stride, padding, dilation, groups)
+    options = (stride, padding, dilation, groups)
+    return weight_gradient(2, input, weight_size, grad_output, *options, precision=precision)
 
 
 def conv3d_weight(
@@ -111,6 +122,8 @@ def conv3d_weight(
     padding: PerAxis | str = 0,
     dilation: PerAxis = 1,
     groups: int = 1,
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Gradient of `conv3d` with respect to its weights, as `torch.nn.grad.conv3d_weight` computes it.
 
@@ -118,7 +131,7 @@ def conv3d_weight(
 
     Parameters
     ----------
-    input, weight_size, grad_output, stride, padding, dilation, groups
+    input, weight_size, grad_output, stride, padding, dilation, groups, precision
         As in `conv2d_weight`, with one more axis.
 
     Returns
@@ -128,7 +141,7 @@ def conv3d_weight(
 
     Raises
     ------
-    RuntimeError, TypeError
+    RuntimeError, ValueError, TypeError
         As `conv2d_weight` raises them.
 
     Examples
@@ -138,7 +151,8 @@ def conv3d_weight(
     >>> conv3d_weight(np.ones((1, 2, 4, 4, 4)), (3, 2, 2, 2, 2), np.ones((1, 3, 3, 3, 3)))[0, 0, 0, 0, 0]
     np.float64(27.0)
     """
-    return weight_gradient(3, input, weight_size, grad_output, stride, padding, dilation, groups)
+    options = (stride, padding, dilation, groups)
+    return weight_gradient(3, input, weight_size, grad_output, *options, precision=precision)
 
 
 def weight_gradient(
@@ -151,10 +165,12 @@ def weight_gradient(
     dilation: PerAxis = 1,
     groups: int = 1,
     padding_mode: str = "zeros",
+    *,
+    precision: str = "standard",
 ) -> Any:
     """Compute the gradient of a layer of any rank with respect to its weights."""
     options = (tuple(weight_size), stride, padding, dilation, groups, padding_mode)
-    return compute(_gradient, rank, (input_, grad_output, None), options)
+    return compute(_gradient, rank, (input_, grad_output, None), options, precision)
 
 
 def gradient_call(
@@ -169,13 +185,13 @@ def gradient_call(
     padding_mode: str = "zeros",
 ) -> Call:
     """Validate the arguments of `weight_gradient` and state its Problem."""
-    x, grad = adopt("input", input_), adopt("grad_output", grad_output)
+    x, grad = adopt("input", input_).unlabelled, adopt("grad_output", grad_output)
     shape, filters = tuple(x.view.shape), tuple(weight_size)
     strides, (before, after), dilations = gradient_geometry(
         rank, shape, filters, grad, stride, padding, dilation, groups
     )
     check_dtypes(x, grad, None)
-    if x.view.dtype.kind not in "fc":
+    if x.view.dtype.kind not in "fc" and not is_bfloat16(x.view.dtype):
         raise TypeError(f"input must be of a float or complex dtype to have a gradient; got {x.view.dtype}")
     problem = Problem(
         *(shape[: -rank - 1], shape[-rank - 1], filters[0], groups, shape[-rank:], filters[-rank:]),
@@ -188,7 +204,7 @@ def gradient_call(
         out_dtype=x.view.dtype,
         op="weight_gradient",
     )
-    return Call(problem, x, Operands(x.view, grad.view), tuple(range(rank + 2)))
+    return Call(problem, x, Operands(x.view, grad.view), tuple(range(rank + 2)), layout=result_layout(x.view))
 
 
 def _gradient(rank: int, input_: Any, grad_output: Any, _bias: None, size: Sizes, *options: Any) -> Stated:

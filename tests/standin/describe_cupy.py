@@ -15,7 +15,8 @@ MODULES = (
     "cupy",
     "cupy.cuda",
     "cupy.fft",
-    *(f"cupy.cuda.{name}" for name in ("compiler", "device", "graph", "memory", "runtime", "stream")),
+    "cupy.fft.config",
+    *(f"cupy.cuda.{name}" for name in ("compiler", "cufft", "device", "graph", "memory", "runtime", "stream")),
 )
 SPECIAL = ("__array__", "__call__", "__cuda_array_interface__", "__dlpack__", "__dlpack_device__", "__getitem__")
 

@@ -16,7 +16,7 @@ if standin.unavailable():
 
 from . import cuda, fft
 from ._array import ndarray
-from ._creation import asarray, ascontiguousarray, asnumpy, copyto, empty, from_dlpack
+from ._creation import asarray, ascontiguousarray, asnumpy, copyto, empty, from_dlpack, where
 from ._raw import RawKernel, RawModule
 
 __version__ = "14.2.0"  # of the CuPy it stands for
@@ -33,6 +33,7 @@ __all__ = [
     "from_dlpack",
     "is_available",
     "ndarray",
+    "where",
 ]
 
 

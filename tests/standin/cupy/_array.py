@@ -121,6 +121,40 @@ class ndarray:  # noqa: N801 (CuPy's name)
         shares = numpy.may_share_memory(host, self._host)
         return self._wrap(host, self._owner) if shares else copy_of(host, host.dtype, "C")
 
+    def transpose(self, *axes):
+        return self._wrap(self._host.transpose(*axes), self._owner)
+
+    def __ne__(self, other):
+        return self._elementwise(numpy.not_equal, other)
+
+    def __le__(self, other):
+        return self._elementwise(numpy.less_equal, other)
+
+    def __sub__(self, other):
+        return self._elementwise(numpy.subtract, other)
+
+    def __and__(self, other):
+        return self._elementwise(numpy.bitwise_and, other)
+
+    def __or__(self, other):
+        return self._elementwise(numpy.bitwise_or, other)
+
+    def __invert__(self):
+        return self._elementwise(numpy.invert)
+
+    def __abs__(self):
+        return self._elementwise(numpy.absolute)
+
+    def __itruediv__(self, other):
+        need_context()
+        self._host /= host_operand(other)
+        return self
+
+    def _elementwise(self, function, *others):
+        need_context()
+        result = numpy.asarray(function(self._host, *map(host_operand, others)))
+        return copy_of(result, check_dtype(result.dtype), "C")
+
     def max(self, axis=None, out=None, keepdims=False):
         return self._reduced(numpy.max, axis, out, keepdims)
 
@@ -161,6 +195,13 @@ class ndarray:  # noqa: N801 (CuPy's name)
         capsule = self._host.__dlpack__()
         set_dlpack_device(capsule, DLPACK_CUDA)
         return capsule
+
+
+def host_operand(value):
+    """An operand beside an array: another one, or a number; CuPy refuses arrays of NumPy."""
+    if isinstance(value, numpy.ndarray) and value.ndim:
+        raise TypeError(f"Unsupported type {type(value)}")
+    return value._host if isinstance(value, ndarray) else value
 
 
 def set_dlpack_device(capsule, device_type):

@@ -4,8 +4,8 @@ import ctypes
 
 import numpy
 
-from ._array import DLPACK_CPU, DLPACK_CUDA, Memory, check_dtype, copy_of, ndarray, set_dlpack_device
-from ._device import need_context, need_no_capture
+from ._array import DLPACK_CPU, DLPACK_CUDA, Memory, check_dtype, copy_of, host_operand, ndarray, set_dlpack_device
+from ._device import enqueue, need_context
 
 
 def empty(shape, dtype=float, order="C"):
@@ -100,8 +100,16 @@ def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
 
 def copyto(dst, src, casting="same_kind", where=None):
     """Copy values from a device array or a scalar, with broadcasting."""
-    need_no_capture()  # CUDA would capture this, the stand-in only captures launches
     if isinstance(src, numpy.ndarray) and src.size != 1:
         raise ValueError("non-scalar numpy.ndarray cannot be used for copyto")
     source = src._host if isinstance(src, ndarray) else src
-    numpy.copyto(dst._host, source, casting=casting, where=True if where is None else where._host)
+    enqueue(lambda _: numpy.copyto(dst._host, source, casting=casting, where=True if where is None else where._host))
+
+
+def where(condition, x=None, y=None):
+    """Values of x where the condition holds, and of y elsewhere."""
+    need_context()
+    if x is None or y is None:
+        raise NotImplementedError("the stand-in's where chooses between values")
+    chosen = numpy.where(condition._host, host_operand(x), host_operand(y))
+    return copy_of(chosen, check_dtype(chosen.dtype), "C")

@@ -64,6 +64,18 @@ def need_no_capture():
         raise CUDARuntimeError(900)
 
 
+def enqueue(work, pointer=None):
+    """Do work on a stream, the current one by default; while that captures, keep it for the graph."""
+    from .cuda import get_current_stream
+
+    pointer = get_current_stream().ptr if pointer is None else pointer
+    if capturing and capturing[0].ptr == pointer:
+        capturing.append(work)
+    else:
+        need_no_capture()
+        work(pointer)
+
+
 def need_memory(nbytes):
     """Raise what CuPy raises from an allocation."""
     need_no_capture()

@@ -7,7 +7,7 @@ import numpy
 import standin
 
 from ._array import ndarray
-from ._device import capturing, need_context, need_no_capture
+from ._device import enqueue, need_context
 
 
 def _argument(value):
@@ -120,11 +120,7 @@ class RawKernel:
             arguments,
             shared_mem,
         )
-        if capturing and capturing[0].ptr == pointer:
-            capturing.append(launch)
-        else:
-            need_no_capture()
-            launch(pointer)
+        enqueue(launch, pointer)
 
 
 class RawModule:

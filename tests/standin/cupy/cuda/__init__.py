@@ -1,6 +1,6 @@
 """cupy.cuda: the device, its streams, the runtime."""
 
-from . import compiler, device, graph, memory, nvrtc, runtime, stream
+from . import compiler, cufft, device, graph, memory, nvrtc, runtime, stream
 from .device import Device
 from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
 
@@ -10,6 +10,7 @@ __all__ = [
     "ExternalStream",
     "Stream",
     "compiler",
+    "cufft",
     "device",
     "get_current_stream",
     "get_elapsed_time",

@@ -1,0 +1,210 @@
+"""Planned layers: everything but the arrays is done once; for loops, streams and CUDA graphs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gpuconv.arrays import Adopted, DeviceView, adopt
+from gpuconv.backends.cupy_arrays import on_device, place, stream_pointer
+from gpuconv.backends.cupy_plans import LayerOnDevice
+from gpuconv.engine import Prepared, prepare
+from gpuconv.errors import check_choice
+from gpuconv.layouts import empty_in
+from gpuconv.nn.repeated import Question, Stated, asking, compute, ready_steps, whole
+from gpuconv.planning.facts import Layout
+from gpuconv.problem import PRECISIONS, DType, Ints
+
+
+@dataclass(frozen=True, repr=False)
+class PlannedLayer:
+    """What `gpuconv.nn.plan` returns: to be called with arrays, ``planned(*arrays, out=None, stream=None)``.
+
+    The arrays are those of the layer, in the order of its arguments: input, weight and bias, or what a gradient takes.
+    Those left out at the end are those that it was planned with. All have the shape, dtype and place that were planned.
+    On a device, values are read at every call, those of weights too; beside an input on a device, weights and bias on
+    the host are read when the layer is planned. `stream` is as in `gpuconv.plan`.
+
+    On a device a call with CuPy arrays as strided as those planned, `out` among them, allocates nothing and waits for
+    nothing: it can be captured in a CUDA graph. All others give the same result, as a call of the layer does. Calls
+    share one workspace: one on another stream waits for the last one there, but nothing orders the launches of graphs.
+
+    Attributes
+    ----------
+    layer, backend, algorithm : str
+        What is computed, where, and how.
+    workspace_bytes : int or None
+        Memory that a call takes besides its arrays; None where the backend does not know.
+    out_shape, out_dtype : tuple of int, dtype
+        Those of the result.
+    """
+
+    layer: str
+    backend: str
+    algorithm: str
+    workspace_bytes: int | None
+    out_shape: Ints
+    out_dtype: DType
+    _question: Question
+    _layout: Layout
+    _runner: LayerOnDevice | None
+    _swapped: bool  # weights are the first argument
+
+    def __call__(self, *arrays: Any, out: Any = None, stream: Any = None) -> Any:
+        """Compute the layer."""
+        given = self._ordered(arrays)
+        if self._runner is not None and self._runner.takes(given, out):
+            return self._runner.run(given, out, stream)
+        return self._call(given, out, stream)
+
+    def __repr__(self) -> str:
+        x = adopt("input", self._question.arrays[0])
+        return (
+            f"<plan of {self.layer}: {x.view.dtype} {tuple(x.view.shape)} on {x.place}, gives {self.out_dtype} "
+            f"{self.out_shape}; backend {self.backend!r}, algorithm {self.algorithm!r}>"
+        )
+
+    def _ordered(self, arrays: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+        """Image, weights and bias, of the arrays of a call and those planned."""
+        image, weights, bias = self._question.arrays
+        planned = (weights, image) if self._swapped else (image, weights) if bias is None else (image, weights, bias)
+        if len(arrays) > len(planned):
+            raise TypeError(f"{self.layer} was planned with fewer arrays; got {len(arrays)}")
+        first, second, *third = (*arrays, *planned[len(arrays) :])
+        return (second, first, None) if self._swapped else (first, second, third[0] if third else None)
+
+    def _call(self, arrays: tuple[Any, Any, Any], out: Any, stream: Any) -> Any:
+        """Compute arrays of any library that have the planned shapes, dtypes and places."""
+        seen = [None if array is None else adopt("array", array) for array in arrays]
+        for planned, got in zip(self._question.arrays, seen, strict=True):
+            if planned is not None and got is not None:
+                _check(adopt("array", planned), got)
+        x, target = seen[0], None if out is None else adopt("out", out)
+        assert x is not None
+        if target is not None and (tuple(target.view.shape), target.view.dtype) != (self.out_shape, self.out_dtype):
+            found = f"{tuple(target.view.shape)}, {target.view.dtype}"
+            raise ValueError(f"out must have the shape and dtype {self.out_shape}, {self.out_dtype}; got {found}")
+        if stream is not None:
+            if not x.on_device:
+                raise ValueError(f"stream must be None for a layer on the host; got {stream!r}")
+            x = replace(x, stream=stream_pointer(stream))
+        return self._adopted((x, *seen[1:]), arrays, target)
+
+    def _adopted(self, seen: tuple[Adopted | None, ...], arrays: tuple[Any, ...], target: Adopted | None) -> Any:
+        """Launch if all lie as planned; else compute the layer as if it had not been planned."""
+        x = seen[0]
+        assert x is not None
+        if not x.on_device:
+            result = compute(*self._question._replace(arrays=(arrays[0], arrays[1], arrays[2])))
+            return result if target is None else _copied(adopt("result", result), target)
+        if self._runner is not None:
+            with place(x.view, x.stream):
+                on = tuple(on_device(a.view) if a and a.on_device else b for a, b in zip(seen, arrays, strict=True))
+                made = target or empty_in(self._layout, x, self.out_shape, self.out_dtype)
+                if self._runner.takes(on, on_device(made.view)):
+                    self._runner.run(on, on_device(made.view))
+                    return x.deliver(made) if target is None else target.original
+        stated, prepared = _prepared(self._question._replace(arrays=(x, seen[1], seen[2])), target)
+        result = stated.finish(prepared)
+        if target is None or stated.result is None:
+            return result
+        with place(x.view, x.stream):
+            return _copied(adopt("result", result), target)
+
+
+def plan(layer: Callable[..., Any], *arguments: Any, **options: Any) -> PlannedLayer:
+    """Plan a layer, a transposed layer or a gradient for many arrays.
+
+    All that depends on shapes, strides and options alone is done once: checks, the choice of backend and algorithm,
+    compilation, workspace. What is left for each call is the launches.
+
+    Parameters
+    ----------
+    layer : function
+        Of `gpuconv.nn`: conv1d, conv2d, conv_transpose2d, conv2d_input, conv2d_weight and so on.
+    *arguments, **options
+        As the layer takes them. Of the arrays shape, strides, dtype and place count; see `PlannedLayer` for values.
+
+    Returns
+    -------
+    PlannedLayer
+        To be called with arrays, ``planned(*arrays, out=None, stream=None)``; the results are those of the layer.
+
+    Raises
+    ------
+    TypeError
+        If `layer` is another function.
+    RuntimeError, ValueError
+        As the layer raises them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gpuconv import nn
+    >>> images, filters = np.ones((8, 3, 32, 32), "float32"), np.ones((16, 3, 3, 3), "float32")
+    >>> layer = nn.plan(nn.conv2d, images, filters, padding=1)
+    >>> layer(2 * images).shape, float(layer(images, 2 * filters)[0, 0, 5, 5])
+    ((8, 16, 32, 32), 54.0)
+    """
+    if not getattr(layer, "__module__", "").startswith("gpuconv.nn."):
+        raise TypeError(f"layer must be a function of gpuconv.nn; got {layer!r}")
+    with asking():
+        question = layer(*arguments, **options)
+    if not isinstance(question, Question):
+        raise TypeError(f"layer must be a layer of gpuconv.nn or a gradient; got {layer!r}")
+    stated, prepared = _prepared(question, example=True)
+    x, made = stated.x, prepared[0].plan
+    layout = stated.layout if stated.result else prepared[0].call.layout
+    result = stated.result or empty_in(layout, x, prepared[0].shape, made.problem.out_dtype)
+    steps = ready_steps(prepared, result.view) if x.on_device else ()
+    held = tuple(step.held() for step in steps)  # type: ignore[attr-defined]
+    arrays = tuple(_lying(array) for array in question.arrays)
+    split = None if stated.split is whole else stated.split
+    names = dict.fromkeys(each.plan.algorithm for each in prepared)
+    workspace = sum(step.workspace_bytes for step in held) if held else None
+    runner = LayerOnDevice(held, split, made.backend, arrays, result.view) if held else None
+    swapped = layer.__name__.endswith("_input")
+    shape, dtype = tuple(result.view.shape), made.problem.out_dtype
+    return PlannedLayer(
+        layer.__name__, made.backend, "+".join(names), workspace, shape, dtype, question, layout, runner, swapped
+    )
+
+
+def _prepared(
+    question: Question, out: Adopted | None = None, *, example: bool = False
+) -> tuple[Stated, list[Prepared]]:
+    """State the calls of a layer, and plan them; on an example, only to see how. One call alone writes to `out`."""
+    state, rank, arrays, options, precision = question
+    check_choice("precision", precision, PRECISIONS)
+    stated = state(rank, *arrays, *options)
+    calls = [replace(call, precision=precision, example=example) for call in stated.calls]
+    if stated.result is None:
+        calls = [replace(calls[0], out=out)]
+    return stated, list(map(prepare, calls))
+
+
+def _lying(array: Any) -> Any:
+    """How an array on a device lies; one on the host itself."""
+    view = None if array is None else adopt("array", array).view
+    return view if isinstance(view, DeviceView) else array
+
+
+def _check(planned: Adopted, got: Adopted) -> None:
+    for name in ("shape", "dtype"):
+        expected, found = getattr(planned.view, name), getattr(got.view, name)
+        if expected != found:
+            raise ValueError(f"arrays must have the {name} that was planned, {expected}; got {found}")
+    if planned.place != got.place:
+        raise ValueError(f"arrays must be where they were planned, {planned.place}; got {got.place}")
+
+
+def _copied(result: Adopted, target: Adopted) -> Any:
+    """Put the values of a new array into the caller's, on the current stream."""
+    if isinstance(target.view, np.ndarray):
+        target.view[...] = result.view
+    else:
+        import cupy
+
+        cupy.copyto(on_device(target.view), on_device(result.view))
+    return target.original
