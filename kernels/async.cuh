@@ -3,14 +3,19 @@
 //
 // Reference: PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy".
 
-// *shared = wanted ? *global : zeros. Both are aligned to 16 bytes.
-__device__ __forceinline__ void copy_async(void* shared, const void* global, bool wanted) {
+#include "address.cuh"
+
+// 16 bytes in shared memory = wanted ? *global : zeros. Both are aligned to 16 bytes.
+__device__ __forceinline__ void copy_async(address_t shared, const void* global, bool wanted) {
 #if __CUDA_ARCH__ >= 800
-    const auto address = static_cast<unsigned int>(__cvta_generic_to_shared(shared));
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-                 ::"r"(address), "l"(global), "r"(wanted ? 16 : 0) : "memory");
+                 ::"r"(shared), "l"(global), "r"(wanted ? 16 : 0) : "memory");
+#elif defined(__CUDA_ARCH__)
+    const uint4 bits = wanted ? *static_cast<const uint4*>(global) : uint4{0, 0, 0, 0};
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};"
+                 ::"r"(shared), "r"(bits.x), "r"(bits.y), "r"(bits.z), "r"(bits.w) : "memory");
 #else
-    *static_cast<uint4*>(shared) = wanted ? *static_cast<const uint4*>(global) : uint4{0, 0, 0, 0};
+    *reinterpret_cast<uint4*>(shared) = wanted ? *static_cast<const uint4*>(global) : uint4{0, 0, 0, 0};
 #endif
 }
 

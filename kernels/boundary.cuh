@@ -29,6 +29,13 @@ template <class index_t> __device__ __forceinline__ index_t source_index(index_t
     return -1;
 }
 
+// The same in a row whose samples are GROUP elements side by side, which meet the boundary together: the element
+// that stands at a position, negative for the fill value.
+template <int GROUP> __device__ __forceinline__ int source_element(int position, int width) {
+    const int channel = modulo(position, GROUP);
+    return source_index((position - channel) / GROUP, width / GROUP) * GROUP + channel;
+}
+
 // The sample at (y, x) of an image (height, width), its rows `pitch` elements apart, or what the boundary puts there.
 template <class index_t>
 __device__ __forceinline__ acc_t sample(const image_t* image, index_t height, index_t width, index_t pitch, index_t y,

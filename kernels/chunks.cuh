@@ -30,11 +30,14 @@ __device__ __forceinline__ void load_chunk(acc_t (&chunk)[OUTPUTS], const vector
     load_window<CHUNK>(chunk, window + k * (CHUNK + 1));
 }
 
-// A window of `span` samples, from position `start` of the signal on.
-__device__ __forceinline__ void stage(
+// A window of `span` samples, from position `start` of the signal on; INSIDE: all of them lie in it.
+template <bool INSIDE>
+__device__ __forceinline__ void stage_samples(
     vector_t* window, const image_t* signal, long long width, long long start, int span, acc_t fill)
 {
-    const bool inside = start >= 0 && start + span <= width;
+    const long long end = span;
+    const int low = min(max(-start, 0LL), end), high = min(width - start, end);  // what lies in the signal
+    const image_t* const first = signal + start;
     acc_t* place = first_place(window);
     #pragma unroll 2
     for (int i = first_element(); i < span; i += 4 * THREADS, place += 5 * THREADS) {
@@ -42,8 +45,16 @@ __device__ __forceinline__ void stage(
         for (int j = 0; j < 4; ++j) {
             const int at = i + j * OUTPUTS;
             if (at >= span) break;
-            place[j * (OUTPUTS + VECTOR)] =
-                inside ? static_cast<acc_t>(signal[start + at]) : sample(signal, 1LL, width, 0LL, start + at, fill);
+            acc_t& target = place[j * (OUTPUTS + VECTOR)];
+            if (INSIDE || (at >= low && at < high)) target = static_cast<acc_t>(first[at]);
+            else target = sample(signal, 1LL, width, 0LL, start + at, fill);
         }
     }
+}
+
+__device__ __forceinline__ void stage(
+    vector_t* window, const image_t* signal, long long width, long long start, int span, acc_t fill)
+{
+    if (start >= 0 && start + span <= width) stage_samples<true>(window, signal, width, start, span, fill);
+    else stage_samples<false>(window, signal, width, start, span, fill);
 }

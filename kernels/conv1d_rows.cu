@@ -1,12 +1,14 @@
-// conv1d_rows: one filter of any length over signals along the last axis, in registers.
+// conv1d_rows: filters of any length over signals along the last axis, in registers: one filter, or one or several for
+// each channel (a depthwise layer).
 //
-//   out[n, x] = sum over t of weights[t] * signal[n, x - pad + t]
+//   out[n, x] = bias[n % channels] + sum over t of weights[n % channels, t] * signal[n / filters, x - pad + t]
 //
 //   signal   (signals, width): `pitch` elements from one to the next
-//   weights  (taps)
-//   out      (signals, out_w): `out_pitch` elements from one to the next
-// Prelude: image_t, out_t, acc_t; THREADS, OUTPUTS (of a thread: 64 bytes of them); BOUNDARY, ROUNDING, SATURATE,
-//          SKIP_ZERO_TAPS.
+//   weights  (channels, taps)
+//   bias     (channels), or null
+//   out      (signals * filters, out_w): `out_pitch` elements from one to the next
+// Prelude: image_t, out_t, acc_t; THREADS, OUTPUTS (of a thread: 64 bytes of them); LAYER (0: one channel, one filter,
+//          no bias); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Launch:  THREADS threads; THREADS * OUTPUTS outputs a block, `blocks` blocks a signal, along grid x.
 // Shared:  (piece + (THREADS * OUTPUTS + piece) * 5 / 4) * sizeof(acc_t) bytes, dynamic; `piece` is a multiple of
 //          OUTPUTS.
@@ -19,17 +21,22 @@
 #include "taps.cuh"
 
 extern "C" __global__ void __launch_bounds__(THREADS, 640 / THREADS) conv1d_rows(
-    const image_t* __restrict__ signal, const acc_t* __restrict__ weights, out_t* __restrict__ out, long long width,
-    long long out_w, long long taps, long long pad, long long blocks, long long pitch, long long out_pitch, int piece,
-    acc_t fill)
+    const image_t* __restrict__ signal, const acc_t* __restrict__ weights, const acc_t* __restrict__ bias,
+    out_t* __restrict__ out, long long width, long long out_w, long long taps, long long pad, long long pitch,
+    long long out_pitch, int blocks, int channels, int filters, int piece, acc_t fill)
 {
     extern __shared__ vector_t shared[];
     vector_t* const window = shared + piece / VECTOR;  // of the signal, behind (piece) taps
     const int tx = threadIdx.x;
-    const long long n = blockIdx.x / blocks, first = blockIdx.x % blocks * (THREADS * OUTPUTS);
-    signal += n * pitch;
+    const int n = blockIdx.x / blocks, channel = LAYER ? n % channels : 0;
+    const long long first = static_cast<long long>(blockIdx.x % blocks) * (THREADS * OUTPUTS);
+    signal += (LAYER ? n / filters : n) * pitch;
+    weights += channel * taps;
 
-    acc_t sums[OUTPUTS] = {};
+    acc_t sums[OUTPUTS];
+    const acc_t start = LAYER && bias ? bias[channel] : acc_t(0);
+    #pragma unroll
+    for (int i = 0; i < OUTPUTS; ++i) sums[i] = start;
     for (long long begin = 0; begin < taps; begin += piece) {
         const int count = min(static_cast<long long>(piece), taps - begin);
         for (int t = tx; t < count; t += THREADS) shared[t / VECTOR].at[t % VECTOR] = weights[begin + t];

@@ -10,7 +10,7 @@
 //   out      (images, groups * channels_out, out_h, out_w), any strides
 // Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W, STRIDE_H, STRIDE_W; THREADS, BLOCKS (on a multiprocessor);
 //          STRIPS_H, STRIPS_W, IMAGES (strips of a block down, across, and in as many images), ROWS (of a strip);
-//          STEP (input channels at a time); CHANNELS_LAST; BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
+//          STEP (input channels at a time); CHANNELS_LAST, WHOLE; BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Launch:  THREADS threads; along grid x the tiles of an image, then the parts of a group, the groups, the images.
 // Shared:  2 * sizeof(Step) + PLACES * sizeof(int) bytes, static.
 // Reference: Lavin, maxDNN: An Efficient Convolution Kernel for Deep Learning, 2015.
@@ -82,7 +82,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_dense(
     place.look(places, steps, min(IMAGES, images - n), height, width, tile_y * STRIDE_H - pad_h,
                tile_x * STRIDE_W - pad_w, fill);
     const Source source = {image + n * image_n + static_cast<long long>(group) * channels_in * image_k,
-                           weights + first * channels_in * TAPS, image_k, channels_in, channels_out - part};
+                           weights + first * channels_in * TAPS, image_k, channels_in, channels_out - part,
+                           reinterpret_cast<unsigned long long>(image) % sizeof(Vector<image_t, VECTOR>) == 0};
     if (channels_out - part < BLOCK_CHANNELS) steps[0].clear_weights(), steps[1].clear_weights();
     __syncthreads();
     source.request(steps[0], places, 0);

@@ -12,8 +12,7 @@
 // Prelude: image_t, weights_t (the same), out_t, acc_t (float); CHANNELS and POSITIONS (outputs of a block); BOUNDARY,
 //          with zeros outside where it is constant; ROUNDING, SATURATE, SKIP_ZERO_TAPS (0).
 // Launch:  THREADS threads: two rows of four warps, CHANNELS / 2 x POSITIONS / 4 outputs each. The positions of a block
-//          are 2^shift_h x 2^shift_w of as many images as that leaves. Along grid x the parts of a group's channels,
-//          the tiles of an image, the tiles of images, the groups.
+//          are 2^shift_h x 2^shift_w of as many images as that leaves; their order stands in mma_place.cuh.
 // Shared:  STAGES * CHANNELS rows and two input tiles of rows, a row being 48 bytes; or, if that is more,
 //          32 * (POSITIONS + 8) * sizeof(out_t) bytes; dynamic.
 // Reference: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, 2014, section 3 (the implicit product);
@@ -24,6 +23,9 @@
 // serves all taps of a window: the filter, a row of it or a single tap, as fits. Rows lie 48 bytes apart, so that eight
 // of them are read at a time without bank conflicts.
 
+constexpr int SHARES = 2;  // of a row
+
+#include "mma_place.cuh"
 #include "mma_steps.cuh"
 #include "mma_store.cuh"
 
@@ -32,21 +34,6 @@ constexpr int BLOCKS = POSITIONS > 128 ? 1 : 2;  // of a multiprocessor, whose s
 #else
 constexpr int BLOCKS = 2;
 #endif
-
-struct Place {
-    int part, y, x, n;  // first channel in the group, first position, first image
-    long long group;
-};
-
-__device__ __forceinline__ Place place_of_block(
-    int parts, int tiles_h, int tiles_w, int tiles_n, int shift_h, int shift_w)
-{
-    int block = blockIdx.x;
-    const int part = block % parts * CHANNELS, x = (block /= parts) % tiles_w << shift_w;
-    const int y = (block /= tiles_w) % tiles_h << shift_h;
-    const int n = (block /= tiles_h) % tiles_n * (POSITIONS >> (shift_h + shift_w));
-    return {part, y, x, n, block / tiles_n};
-}
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_mma(
     const image_t* __restrict__ image, const weights_t* __restrict__ weights, const acc_t* __restrict__ bias,
@@ -64,12 +51,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_mma(
     const int plane = height * width, pitch = groups * channels_in * plane;
     const Tile tile{rows, columns, (POSITIONS >> shift) * rows * columns, 1.0f / rows, 1.0f / columns,
                     place.y * stride_h - pad_h, place.x * stride_w - pad_w, stride_h, stride_w, height, width,
-                    images - place.n, plane, pitch};
+                    images - place.n, 1, plane, pitch};
     const Layer layer{channels_in, taps, filter_h * filter_w / taps, window_w, filter_w, dilation_h, dilation_w,
                       static_cast<long long>(groups) * channels_out * channels_in};
     const long long first = place.group * channels_out + place.part;  // channel
     const int channels = channels_out - place.part, c = threadIdx.x % CHANNELS, half = threadIdx.x / CHANNELS;
-    const Weights staged{weights + (first + min(c, channels - 1)) * channels_in + half * SHARE, c < channels, half,
+    const Weights staged{weights + (first + min(c, channels - 1)) * channels_in + half * SHARE,
+                         address_of(shared + c * PITCH + half * 16), c < channels, half,
                          filter_h * filter_w * ceil_div(channels_in, DEPTH), 0, taps, 0};
 
     const int left = (warp / 4 * (CHANNELS / 2) + lane % 16) * PITCH + lane / 16 * 16;  // rows that this lane names

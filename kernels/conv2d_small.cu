@@ -1,10 +1,12 @@
-// conv2d_small: one small filter over single-channel images, near the limit of the memory or of the multiply-adds; or
-// several filters, and the magnitude of what they give: one read and one write.
+// conv2d_small: one small filter over single-channel images, or over each of several channels that stand side by side,
+// near the limit of the memory or of the multiply-adds; or several filters, and the magnitude of what they give: one
+// read and one write.
 //
 //   out[n, y, x] = sum over r, s of weights[r, s] * image[n, y - pad_h + r, x - pad_w + s]
 //   out[n, y, x] = sqrt(sum over k of the square of the same with weights[k, r, s])           where FILTERS > 1
 //
-//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows; of PIXEL channels side
+//            by side width, out_w and pad_w count every element, and the taps of a row are PIXEL columns apart
 //   weights  (FILTERS, FILTER_H, FILTER_W), by value: they lie in the constant bank, where multiply-adds take them as
 //            operands
 //   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`

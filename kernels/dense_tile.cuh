@@ -27,20 +27,27 @@ constexpr bool UNROLLED = FILTER_H <= 3, NEIGHBOURS = UNROLLED && STRIDE_H == 1 
 constexpr int DOWN = NEIGHBOURS ? 1 : STRIPS_H;
 constexpr int FROM = (NEIGHBOURS ? ROWS : 1) * ROW_STEP;  // rows of the tile from a strip to the one below
 constexpr int PITCH = STRIPS_W < 8 ? next_with_rest(PHASES * PHASE, FROM, 2 * STRIPS_W, STRIPS_W) : PHASES * PHASE;
-constexpr int LANES = !CHANNELS_LAST ? 1 : STEP < 8 ? STEP : 8;  // neighbouring threads copy so many channels
-constexpr int PLANE = LANES > 1 ? next_with_rest(IMAGES * IN_H * PITCH, 1, 8, 8 / LANES) : IMAGES * IN_H * PITCH;
-constexpr int SAMPLES = THREADS / LANES;         // of a channel, copied at a time
-constexpr int PLACES = ceil_div(PLANE * VECTOR, SAMPLES) * SAMPLES;
+
+// Threads copy LANES channels at a time: neighbours do where channels come last, far ones where a tile is so small.
+constexpr int TILE_VECTORS = IMAGES * IN_H * PITCH, ENOUGH = ceil_div(THREADS, TILE_VECTORS);
+constexpr int LANES = WHOLE ? (ENOUGH < STEP ? ENOUGH : STEP) : !CHANNELS_LAST ? 1 : STEP < 8 ? STEP : 8;
+constexpr int PLANE = CHANNELS_LAST && LANES > 1 ? next_with_rest(TILE_VECTORS, 1, 8, 8 / LANES) : TILE_VECTORS;
+constexpr int COPIED = WHOLE ? VECTOR : 1;  // values at a time
+constexpr int SAMPLES = THREADS / LANES;    // copies of a channel at a time
+constexpr int PLACES = ceil_div(PLANE * VECTOR / COPIED, SAMPLES) * SAMPLES;
 constexpr int WEIGHTS_PITCH = BLOCK_CHANNELS / VECTOR + 1;
 
 struct Step {
     vector_t image[STEP * PLANE];
     vector_t weights[STEP * TAPS * WEIGHTS_PITCH];  // (STEP, FILTER_H, FILTER_W, BLOCK_CHANNELS)
 
-    // In the place of samples and channels that there are not.
-    __device__ __forceinline__ void fill(int sample, acc_t value) {
+    // In the place of samples (all that one copy would bring) and channels that there are not.
+    __device__ __forceinline__ void fill(int copy, acc_t value) {
+        Vector<acc_t, COPIED> values;
         #pragma unroll
-        for (int k = 0; k < STEP; ++k) reinterpret_cast<acc_t*>(image + k * PLANE)[sample] = value;
+        for (int x = 0; x < COPIED; ++x) values.at[x] = value;
+        #pragma unroll
+        for (int k = 0; k < STEP; ++k) reinterpret_cast<Vector<acc_t, COPIED>*>(image + k * PLANE)[copy] = values;
     }
 
     __device__ __forceinline__ void clear_weights() {

@@ -14,6 +14,7 @@
 // Reference: as conv2d_small.
 
 #include "small_filter.cuh"
+#include "stage_layer.cuh"
 
 constexpr int PADDED = ceil_div(TAPS, VECTOR) * VECTOR;  // so that filters begin at multiples of 16 bytes
 
@@ -44,8 +45,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, BLOCKS) depthwis
     for (int k = 0; k < count; ++k, out += size) {
         if (!whole) {  // it is not there yet, or was overwritten
             if (k > 0) __syncthreads();
-            stage_tile(tile[0], image, {height, width, pitch, image_rows, fill}, plane, tile_y - pad_h,
-                       tile_x - pad_w);
+            const Images source = {height, width, pitch, image_rows, fill};
+            const int top = tile_y - pad_h, left = tile_x - pad_w;
+            if constexpr (FILTERS > 1) stage_tile(tile[0], image, source, plane, top, left);  // has few registers
+            else stage_layer<SHARED_H, SHARED_W>(tile[0], image, source, plane, top, left - OFFSET);
             __syncthreads();
         }
         whole = is_whole(out, out_pitch, rows, columns);

@@ -2,7 +2,8 @@
 //
 // Prelude: image_t, out_t, acc_t; BLOCK_H, BLOCK_W (threads; BLOCK_W 32), ROWS (of 64 bytes of sums a thread);
 //          CHUNK (32 columns of the filter at a time, 0 if it has no more), REST (columns after them, at most 32);
-//          PIECE_H; CAPACITY (weights.cuh); OFFSET (small_filter.cuh); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
+//          PIECE_H; PIXEL (1, or as many as stand side by side in memory: one of them is taken); CAPACITY
+//          (weights.cuh); OFFSET (small_filter.cuh); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Tile:    ROWS * STEP x TILE_W outputs, of SHARED_H x PITCH vectors of the image; PIECE_H x PIECE_W taps.
 //
 // The filter is taken in pieces of at most PIECE_H x PIECE_W taps, whose samples fit into shared memory. Rows of a
@@ -81,7 +82,7 @@ __device__ __forceinline__ void add_filter(
             const int rows = min(filter.piece_h, filter.height - top), columns = min(PIECE_W, filter.width - left);
             if (top + left > 0) __syncthreads();  // the piece before has been used
             stage_taps(taps, weights, rows, columns, top * filter.width + left, filter.width);
-            stage<TILE_H, SHARED_H, VECTORS, PITCH>(
+            stage<TILE_H, SHARED_H, VECTORS, PITCH, 1, PIXEL>(
                 tile, image, images, n, TILE_H + rows - 1, y + top, x - OFFSET + left);
             __syncthreads();
             if (CHUNK > 0 && columns == CHUNK) add_rows<CHUNK>(sums, samples, taps, rows);
@@ -95,7 +96,7 @@ __device__ __forceinline__ void store_outputs(
     out_t* out, vector_t* tile, const acc_t (&sums)[ROWS][OUTPUTS], int out_pitch, int rows, int columns)
 {
     const Corner corner = corner_of_thread();
-    if (TILE_H <= rows && TILE_W <= columns && has_aligned_rows(out, out_pitch)) {
+    if (PIXEL == 1 && TILE_H <= rows && TILE_W <= columns && has_aligned_rows(out, out_pitch)) {
         out += static_cast<long long>(corner.y) * out_pitch + corner.x * VECTOR;
         #pragma unroll
         for (int row = 0; row < ROWS; ++row, out += static_cast<long long>(STEP) * out_pitch)
@@ -110,5 +111,5 @@ __device__ __forceinline__ void store_outputs(
         for (int v = 0; v < 4; ++v)
             put_shared(tile + (corner.y + row * STEP) * PITCH + corner.x + v, &sums[row][v * VECTOR]);
     __syncthreads();
-    store_tile<TILE_H, TILE_W, PITCH>(out, tile, out_pitch, rows, columns);
+    store_tile<TILE_H, TILE_W, PITCH, PIXEL>(out, tile, out_pitch, rows, columns);
 }

@@ -10,26 +10,26 @@
 // Before sm_80 there is float16 only; launches are not planned there for the others.
 // Reference: PTX ISA, "Matrix multiply-accumulate operation using mma instruction"; "ldmatrix".
 
+#include "address.cuh"
 #include "bfloat16.cuh"
 #include "float16.cuh"
 
 using word_t = unsigned int;
 
 // Lane l names row l % 8 of matrix l / 8, 16 bytes in shared memory; it gets word t of row g of each matrix.
-__device__ __forceinline__ void load_matrices(word_t (&words)[4], const void* row) {
+__device__ __forceinline__ void load_matrices(word_t (&words)[4], address_t row) {
 #ifdef __CUDA_ARCH__
-    const auto address = static_cast<unsigned int>(__cvta_generic_to_shared(row));
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3]) : "r"(address) : "memory");
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3]) : "r"(row) : "memory");
 #else
     const void* rows[32];
-    const int lane = cuda_on_cpu::gather(row, rows);
+    const int lane = cuda_on_cpu::gather(static_cast<const void*>(row), rows);
     for (int m = 0; m < 4; ++m) words[m] = static_cast<const unsigned int*>(rows[8 * m + lane / 4])[lane % 4];
 #endif
 }
 
 // The same, with floats rounded to TF32: 11 bits of significand, to nearest, ties away from zero.
-template <class T> __device__ __forceinline__ void load_operands(word_t (&words)[4], const void* row) {
+template <class T> __device__ __forceinline__ void load_operands(word_t (&words)[4], address_t row) {
     load_matrices(words, row);
     if constexpr (sizeof(T) == 4) {
         #pragma unroll

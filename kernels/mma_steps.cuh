@@ -14,7 +14,7 @@ constexpr int THREADS = 256;
 constexpr int TILES_M = CHANNELS / 32, TILES_N = POSITIONS / 32;  // matrices of 16 channels, of 8 positions, a warp
 
 // One step of a warp; `left` and right + rows[] are the rows of the matrices that this lane names.
-__device__ __forceinline__ void add_step(float (&sums)[TILES_M][TILES_N][4], const char* left, const char* right,
+__device__ __forceinline__ void add_step(float (&sums)[TILES_M][TILES_N][4], address_t left, address_t right,
                                          const int (&rows)[TILES_N / 2])
 {
     unsigned int a[TILES_M][4], b[4];
@@ -47,8 +47,9 @@ __device__ __forceinline__ void add_all(float (&sums)[TILES_M][TILES_N][4], char
                                         const int (&rows)[TILES_N / 2])
 {
     char *const tiles = shared + STAGES * SLOT, *current = tiles, *next = tiles + tile.positions * PITCH;
+    const address_t base = address_of(shared), operands = base + left;
     #pragma unroll
-    for (int i = 1; i < STAGES; ++i) weights.stage(shared, layer);
+    for (int i = 1; i < STAGES; ++i) weights.stage(layer);
     int window = 0, k = 0;       // of the input tile that is fetched
     int taps = 0, slot = 0;      // of the one that is worked on: at first there is none
     while (true) {
@@ -61,13 +62,13 @@ __device__ __forceinline__ void add_all(float (&sums)[TILES_M][TILES_N][4], char
         };
         if (k == 0) keep_sources(tiles, tile, layer, window, last);
         int position = threadIdx.x;
-        const char* row = current;
+        address_t row = base + (current - shared);
         for (int column = layer.window_w; taps > 0; --taps, position += THREADS) {
             wait_for_copies<STAGES - 2>();
             __syncthreads();  // the weights of this step are there; what is written from here on has been read
-            weights.stage(shared, layer);
+            weights.stage(layer);
             if (position < last) fetch_at(position);
-            add_step(sums, shared + slot + left, row, rows);
+            add_step(sums, operands + slot, row, rows);
             if (position < last) put(next + position * PITCH, values);
             slot = slot == (STAGES - 1) * SLOT ? 0 : slot + SLOT;
             row += layer.dilation_w * PITCH;

@@ -1,12 +1,13 @@
-// mma_tile.cuh: the inputs of conv2d_mma in shared memory: for each position a row of DEPTH channels side by side.
+// mma_tile.cuh: the inputs of conv2d_mma and conv2d_mma_last in shared memory: for each position a row of DEPTH
+// channels side by side.
 //
-// Prelude: image_t; BOUNDARY, with zeros outside where it is constant.
+// Prelude: image_t; BOUNDARY, with zeros outside where it is constant. Above: SHARES, an even number, 16 bytes each.
 
 #include "boundary.cuh"
 #include "vector.cuh"
 
-constexpr int SHARE = 16 / sizeof(image_t), DEPTH = 2 * SHARE;  // channels in 16 bytes; in a row
-constexpr int PITCH = 48;                                       // bytes from one row to the next
+constexpr int SHARE = 16 / sizeof(image_t), DEPTH = SHARES * SHARE;  // channels in 16 bytes; in a row
+constexpr int PITCH = 16 * (SHARES + 1);                             // bytes from one row to the next
 using share_t = Vector<image_t, SHARE>;
 
 struct Tile {
@@ -14,7 +15,7 @@ struct Tile {
     float per_row, per_column;         // the inverses of the first two
     int y, x, stride_h, stride_w;      // the first position, before the offset of a tap, and the distances of others
     int height, width, images;         // what there is
-    int plane, pitch;                  // from channel to channel, from image to image
+    int step, plane, pitch;            // from sample to sample, from channel to channel, from image to image
 };
 
 // Where the first channel of a position of the tile stands in the image, moved by (r, s); -1 for zero.
@@ -23,7 +24,7 @@ __device__ __forceinline__ int source_of(const Tile& tile, int position, int r, 
     const int n = static_cast<int>((row + 0.5f) * tile.per_row);
     const int y = source_index(tile.y + (row - n * tile.rows) * tile.stride_h + r, tile.height);
     const int x = source_index(tile.x + (position - row * tile.columns) * tile.stride_w + s, tile.width);
-    return n < tile.images && y >= 0 && x >= 0 ? n * tile.pitch + y * tile.width + x : -1;
+    return n < tile.images && y >= 0 && x >= 0 ? n * tile.pitch + (y * tile.width + x) * tile.step : -1;
 }
 
 // Kept in the padding of a position's row, for the thread that looks for it again; in all 16 bytes of it, as single

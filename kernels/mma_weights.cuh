@@ -1,4 +1,4 @@
-// mma_weights.cuh: the weights of conv2d_mma on their way to shared memory, STAGES - 1 steps ahead.
+// mma_weights.cuh: the weights of conv2d_mma and conv2d_mma_last on their way to shared memory, STAGES - 1 steps ahead.
 //
 // Prelude: image_t, weights_t (the same); CHANNELS (of a block).
 
@@ -14,18 +14,16 @@ struct Layer {
 };
 
 // The weights of the steps, one after another: the taps of a window for some input channels, then for the next ones,
-// then the next window. A thread copies 16 bytes, a half row; `wanted` is whether its output channel exists.
+// then the next window. A thread copies 16 bytes, a share of a row; `wanted` is whether its output channel exists.
 struct Weights {
     const weights_t* next;  // what this thread copies for the next step
+    address_t row;          // where to, in the first place
     bool wanted;
-    int half, steps;    // steps left
+    int share, steps;   // of a row; steps left
     int k, left, slot;  // the next step's first input channel, its window's steps left, where its weights go
 
-    __device__ __forceinline__ void stage(char* shared, const Layer& layer) {
-        if (steps > 0 && half < 2) {
-            char* const row = shared + slot + threadIdx.x % CHANNELS * PITCH + half * 16;
-            copy_async(row, next, wanted && k + half * SHARE < layer.channels_in);
-        }
+    __device__ __forceinline__ void stage(const Layer& layer) {
+        if (steps > 0 && share < SHARES) copy_async(row + slot, next, wanted && k + share * SHARE < layer.channels_in);
         end_copies();
         --steps;
         slot = slot == (STAGES - 1) * SLOT ? 0 : slot + SLOT;

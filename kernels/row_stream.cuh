@@ -1,8 +1,9 @@
 // row_stream.cuh: rows of an image under a strip of outputs, STAGE at a time, on their way through shared memory. The
 // copies of the next stage are under way while one is computed.
 //
-// Prelude: image_t, acc_t; THREADS; FILTER_W; STAGE; OFFSET, elements in front of a row's first tap, so that vectors of
-//          the shared row are vectors of the image; BOUNDARY.
+// Prelude: image_t, acc_t; THREADS; FILTER_W; PIXEL, 1 or as many as stand side by side: they count as columns, and
+//          the next tap is so many away; STAGE; OFFSET, columns in front of a row's first tap, so that vectors of the
+//          shared row are vectors of the image; BOUNDARY.
 // Shared:  two stages of rows of THREADS + APRON vectors of acc_t; where values are converted one more, of image_t; and
 //          a row of int.
 //
@@ -12,8 +13,8 @@
 #include "copy.cuh"
 #include "float16.cuh"
 
-constexpr int APRON = (OFFSET + FILTER_W - 1 + VECTOR - 1) / VECTOR;  // vectors of a row beyond one a thread
-constexpr int PITCH = THREADS + APRON;                                // vectors of a row
+constexpr int APRON = ceil_div(OFFSET + (FILTER_W - 1) * PIXEL, VECTOR);  // vectors of a row beyond one a thread
+constexpr int PITCH = THREADS + APRON;                                       // vectors of a row
 constexpr bool CONVERTED = !is_same<image_t, acc_t>;
 using image_vector = Vector<image_t, VECTOR>;
 
@@ -47,7 +48,8 @@ struct RowStream {
 
     __device__ __forceinline__ void look(bool aligned) {
         whole = aligned && left >= 0 && left + PITCH * VECTOR <= width && left % VECTOR == 0;
-        for (int x = threadIdx.x; x < PITCH * VECTOR; x += THREADS) columns()[x] = source_index(left + x, width);
+        for (int x = threadIdx.x; x < PITCH * VECTOR; x += THREADS)
+            columns()[x] = source_element<PIXEL>(left + x, width);
     }
 
     // Whether no element of the stage that begins with this row meets the boundary.

@@ -1,13 +1,14 @@
-// separable_stream: the outer product of two 1D filters over single-channel images, both passes in one walk down the
-// image, which is read once.
+// separable_stream: the outer product of two 1D filters over single-channel images, or over each of several channels
+// that stand side by side, both passes in one walk down the image, which is read once.
 //
 //   out[n, y, x] = sum over r of column[r] * (sum over s of row[s] * image[n, y - pad_h + r, x - pad_w + s])
 //
-//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows
-//   factors  column (FILTER_H taps), then row (FILTER_W taps, unless it is 1), by value: they lie in the constant bank
+//   image    (images, height, width): rows `pitch` elements apart, images `image_rows` rows; of PIXEL channels side
+//            by side width, out_w and pad_w count every element, and the taps of a row are PIXEL columns apart
+//   factors  column (FILTER_H taps), then row (FILTER_W taps, or none), by value: they lie in the constant bank
 //   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
-// Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W (1: without a row), TAPS (of both); THREADS, BLOCKS (of a
-//          multiprocessor), STAGE, OFFSET (row_stream.cuh); BOUNDARY, ROUNDING, SATURATE.
+// Prelude: image_t, out_t, acc_t; FILTER_H >= 2, FILTER_W, TAPS (of both, or FILTER_H: without a row); THREADS, BLOCKS
+//          (of a multiprocessor), PIXEL, STAGE, OFFSET (row_stream.cuh); BOUNDARY, ROUNDING, SATURATE.
 // Launch:  THREADS threads; a strip of strip_h rows of VECTOR = 16 / sizeof(acc_t) outputs a thread; the strips of all
 //          images, row by row, along grid x.
 // Shared:  (THREADS + APRON) * (STAGE * (32 + raw) + 4 * VECTOR) bytes, dynamic; raw is VECTOR * sizeof(image_t), or 0
@@ -19,7 +20,7 @@
 // the row that is complete leaves. Nothing is computed twice but the first FILTER_H - 1 rows of a strip.
 
 #include "row_stream.cuh"
-#include "values.cuh"
+#include "store_row.cuh"
 
 struct Factors {
     acc_t at[TAPS];
@@ -31,15 +32,17 @@ __device__ __forceinline__ void filter_row(acc_t (&values)[VECTOR], const vector
     for (int v = 0; v <= APRON; ++v) {
         const vector_t part = load_shared(tile + v);
         if constexpr (FILTER_W == 1) {
-            for (int c = 0; c < VECTOR; ++c) values[c] = part.at[c];
+            for (int c = 0; c < VECTOR; ++c)
+                values[c] = TAPS == FILTER_H ? part.at[c] : plus_product(acc_t(0), factors.at[TAPS - 1], part.at[c]);
             return;
         }
         #pragma unroll
         for (int i = 0; i < VECTOR; ++i)
             #pragma unroll
             for (int c = 0; c < VECTOR; ++c) {
-                const int s = v * VECTOR + i - OFFSET - c;
-                if (s >= 0 && s < FILTER_W) values[c] = plus_product(values[c], factors.at[FILTER_H + s], part.at[i]);
+                const int ahead = v * VECTOR + i - OFFSET - c, s = ahead / PIXEL;
+                if (ahead >= 0 && ahead % PIXEL == 0 && s < FILTER_W)
+                    values[c] = plus_product(values[c], factors.at[FILTER_H + s], part.at[i]);
             }
     }
 }
@@ -54,20 +57,6 @@ __device__ __forceinline__ void add_column(
         for (int j = 0; j < FILTER_H - 1; ++j)
             sums[j][c] = plus_product(sums[j + 1][c], factors.at[FILTER_H - 1 - j], values[c]);
         sums[FILTER_H - 1][c] = plus_product(acc_t(0), factors.at[0], values[c]);
-    }
-}
-
-// Writes the outputs of a thread, as many as there are up to the end of the row; `whole`: all of them, aligned.
-__device__ __forceinline__ void store(out_t* out, const acc_t (&sums)[VECTOR], int rest, bool whole) {
-    if (whole) {
-        Vector<out_t, VECTOR> results;
-        #pragma unroll
-        for (int c = 0; c < VECTOR; ++c) results.at[c] = convert<out_t>(sums[c]);
-        *reinterpret_cast<Vector<out_t, VECTOR>*>(out) = results;
-    } else {
-        #pragma unroll
-        for (int c = 0; c < VECTOR; ++c)
-            if (c < rest) out[c] = convert<out_t>(sums[c]);
     }
 }
 

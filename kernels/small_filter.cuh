@@ -1,6 +1,7 @@
 // small_filter.cuh: a small filter over a tile in shared memory, outputs of a thread in registers.
 //
-// Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W; BLOCK_H, BLOCK_W (threads), ROWS (outputs a thread, down);
+// Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W; PIXEL (1, or as many as stand side by side: they count as
+//          columns, and the next tap is so many away); BLOCK_H, BLOCK_W (threads), ROWS (outputs a thread, down);
 //          OFFSET (columns that the tile begins before its first window, so that with the usual pad it begins at a
 //          multiple of 16 bytes); BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
 // Tile:    BLOCK_H * ROWS x BLOCK_W * VECTOR outputs, of SHARED_H x SHARED_W vectors of the image.
@@ -16,14 +17,14 @@
 
 constexpr int TAPS = FILTER_H * FILTER_W;
 constexpr int TILE_H = BLOCK_H * ROWS, TILE_W = BLOCK_W * VECTOR;
-constexpr int WINDOW = ceil_div(OFFSET + VECTOR + FILTER_W - 1, VECTOR);  // vectors
+constexpr int WINDOW = ceil_div(OFFSET + VECTOR + (FILTER_W - 1) * PIXEL, VECTOR);  // vectors
 constexpr int SHARED_H = TILE_H + FILTER_H - 1, SHARED_W = BLOCK_W - 1 + WINDOW;
 
 // The rectangle of image n under the tile whose first output is (y, x). To be followed by a barrier.
 __device__ __forceinline__ void stage_tile(
     vector_t* tile, const image_t* image, const Images& images, int n, int y, int x)
 {
-    stage<SHARED_H, SHARED_H, SHARED_W, SHARED_W>(tile, image, images, n, SHARED_H, y, x - OFFSET);
+    stage<SHARED_H, SHARED_H, SHARED_W, SHARED_W, PIXEL>(tile, image, images, n, SHARED_H, y, x - OFFSET);
 }
 
 // The products of COUNT filters, for all outputs of a thread.
@@ -44,7 +45,7 @@ __device__ __forceinline__ void add_filters(
                     #pragma unroll
                     for (int x = 0; x < VECTOR; ++x)
                         multiply_add(sums[k][row][x], weights[k * TAPS + (i - row) * FILTER_W + s],
-                                     window[OFFSET + x + s]);
+                                     window[OFFSET + x + s * PIXEL]);
     });
 }
 

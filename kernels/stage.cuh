@@ -1,40 +1,42 @@
 // stage.cuh: a rectangle of an image into shared memory, with what the boundary puts outside the image.
 //
 // Prelude: image_t, acc_t; BLOCK_H, BLOCK_W (threads: a row of them works on a row of the rectangle); BOUNDARY.
+// Channels that stand side by side in memory: GROUP of them are columns of the rectangle, which meet the boundary
+// together; or one of them is taken, whose samples are SPREAD elements apart.
 
 #include "boundary.cuh"
 #include "copy.cuh"
 #include "unroll.cuh"
 
 struct Images {
-    int height, width, pitch;  // elements from one row to the next
+    int height, width, pitch;  // pitch: elements from one row to the next
     int image_rows;            // and rows from one image to the next
     acc_t fill;
 };
 
 // A rectangle inside the image, COUNT values a copy (VECTOR where its rows are aligned); no tests but of its
 // size.
-template <int COUNT, int LEAST, int MOST, int VECTORS, int PITCH>
+template <int COUNT, int SPREAD, int LEAST, int MOST, int VECTORS, int PITCH>
 __device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int pitch, int top,
                                              int left) {
     constexpr int COLUMNS = VECTORS * VECTOR / COUNT, STRIDE = PITCH * VECTOR / COUNT;  // in copies
     const int tx = threadIdx.x, ty = threadIdx.y;
     auto* target = reinterpret_cast<Vector<acc_t, COUNT>*>(tile) + ty * STRIDE + tx;
-    const image_t* source = image + (static_cast<long long>(top + ty) * pitch + (left + tx * COUNT));
+    const image_t* source = image + (static_cast<long long>(top + ty) * pitch + (left + tx * COUNT) * SPREAD);
     #pragma unroll
     for (int i = 0; i < ceil_div(MOST, BLOCK_H); ++i) {
         const bool row = (i + 1) * BLOCK_H <= LEAST || ty + i * BLOCK_H < rows;
         unroll<ceil_div(COLUMNS, BLOCK_W)>([&](auto j) {
             const bool column = (j + 1) * BLOCK_W <= COLUMNS || tx + j * BLOCK_W < COLUMNS;
             const auto* values = reinterpret_cast<const Vector<image_t, COUNT>*>(source);
-            copy_if<j * BLOCK_W>(row & column, target, i * BLOCK_H * STRIDE, values);
+            copy_if<j * BLOCK_W, j * BLOCK_W * SPREAD>(row & column, target, i * BLOCK_H * STRIDE, values);
         });
         source += static_cast<long long>(BLOCK_H) * pitch;
     }
 }
 
 // Any rectangle, value by value: a thread looks up its columns once, and its rows one after another.
-template <int VECTORS, int PITCH>
+template <int GROUP, int SPREAD, int VECTORS, int PITCH>
 __device__ __forceinline__ void stage_anywhere(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
@@ -43,7 +45,8 @@ __device__ __forceinline__ void stage_anywhere(
     auto* values = reinterpret_cast<Vector<acc_t, 1>*>(tile) + tx;
     int columns[PASSES];
     #pragma unroll
-    for (int j = 0; j < PASSES; ++j) columns[j] = source_index(left + tx + j * BLOCK_W, images.width);
+    for (int j = 0; j < PASSES; ++j)
+        columns[j] = SPREAD * source_element<GROUP>(left + tx + j * BLOCK_W, images.width);
     #pragma unroll 2
     for (int y = threadIdx.y; y < rows; y += BLOCK_H) {
         const int row = source_index(top + y, images.height);
@@ -62,16 +65,16 @@ __device__ __forceinline__ void stage_anywhere(
 
 // LEAST <= rows <= MOST rows of image n, from (top, left) on; a row of the tile is PITCH vectors, VECTORS of them are
 // filled. To be followed by a barrier.
-template <int LEAST, int MOST, int VECTORS, int PITCH>
+template <int LEAST, int MOST, int VECTORS, int PITCH, int GROUP = 1, int SPREAD = 1>
 __device__ __forceinline__ void stage(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
     const bool inside = top >= 0 && left >= 0 && top + rows <= images.height && left + VECTORS * VECTOR <= images.width;
-    const bool aligned = left % VECTOR == 0 && has_aligned_rows(image, images.pitch);
+    const bool aligned = SPREAD == 1 && left % VECTOR == 0 && has_aligned_rows(image, images.pitch);
     const int first = n * images.image_rows + top;
     if (inside && aligned)
-        stage_inside<VECTOR, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
-    else if (inside) stage_inside<1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
-    else stage_anywhere<VECTORS, PITCH>(tile, image, images, n, rows, top, left);
+        stage_inside<VECTOR, 1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
+    else if (inside) stage_inside<1, SPREAD, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
+    else stage_anywhere<GROUP, SPREAD, VECTORS, PITCH>(tile, image, images, n, rows, top, left);
     copies_arrive();
 }

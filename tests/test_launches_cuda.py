@@ -160,7 +160,7 @@ def test_saturation(dtype, out, overflow, saturate):
 
 def test_default_specializations():
     defaults = default_specializations()
-    assert len(set(defaults)) == len(defaults) <= 90
+    assert len(set(defaults)) == len(defaults) <= 96
     assert {s.constant("BOUNDARY") for s in defaults} == set(range(5))
     types = {dict(s.types)[name] for s in defaults for name in ("image_t", "out_t", "acc_t")}
     assert {"float", "double", "float16", "unsigned char", "int"} <= types

@@ -12,7 +12,7 @@ from gpuconv import tuned_file, tuning
 from gpuconv.cache_directory import VARIABLE
 from gpuconv.launches.tuned import key, pick
 from gpuconv.planning.facts import DeviceLimits
-from gpuconv.tuning import CANDIDATES, Case
+from gpuconv.tuning_cases import CANDIDATES, LAYERS, FilterCase, LayerCase, cases
 
 INT = np.dtype("int32")
 DEVICE = "a device, driver for CUDA 13.2"
@@ -35,12 +35,11 @@ def cupy(monkeypatch):
 
     yield module
     cupy_probe.forget()
-    tuning._verified.cache_clear()
+    tuning._known.clear()
 
 
 def problem(size=300, filter_=(5, 5)):
-    call = Case(filter_, "float32", size).call((size, size), np.asarray)
-    return call.problem
+    return FilterCase(filter_, "float32", (size, size)).call(np.asarray).problem
 
 
 # ------------------------------------------------------------------------------------------ the planner's choice
@@ -65,7 +64,7 @@ def test_a_measurement_holds_for_images_of_its_size():
     [("conv2d_small", (5, 5)), ("conv2d_large", (21, 21)), ("separable_stream", 7), ("conv1d_rows", (31,))],
 )
 def test_every_kernel_with_a_choice_takes_it(kernel, taps):
-    call = Case(taps, "float32", 600).call((600, 700), np.asarray)
+    call = FilterCase(taps, "float32", (600, 700)).call(np.asarray)
     model = tuning.planned(call, BIG)
     assert model.algorithm == kernel
     plans = tuning.candidates(call, BIG, model)
@@ -76,12 +75,59 @@ def test_every_kernel_with_a_choice_takes_it(kernel, taps):
     assert len({plan.launches for plan in plans.values()}) == len(plans)
 
 
+CHOICES = [
+    ("conv2d_dense", LayerCase(24, 16, 20, 3, images=7)),
+    ("conv2d_dense", LayerCase(16, 16, 14, 3, stride=2)),
+    ("conv2d_mma", LayerCase(32, 64, 20, 3, dtype="float16", images=7)),
+    ("conv2d_mma", LayerCase(32, 64, 20, 3, precision="fast")),
+    ("conv2d_mma_last", LayerCase(32, 64, 20, 3, dtype="float16", images=7, last=True)),
+    ("depthwise_small", LayerCase(9, 9, 30, 3, groups=9)),
+    ("depthwise_strided", LayerCase(9, 9, 30, 3, stride=2, groups=9)),
+    ("depthwise_large", LayerCase(9, 9, 30, 17, groups=9)),
+]
+
+
+@pytest.mark.parametrize(("kernel", "case"), CHOICES, ids=str)
+def test_layers_have_choices_that_are_verified_as_they_are_launched(kernel, case):
+    call, device = case.call(np.asarray), replace(BIG, compute_capability=(8, 0))
+    model = tuning.planned(call, device)
+    assert model.algorithm == kernel
+    plans = tuning.candidates(call, device, model)
+    assert len(plans) > 1
+    assert next(iter(plans.values())) == model
+    for choice, plan in plans.items():
+        verified = tuning.planned(case.sample.call(np.asarray), device, choice)
+        assert verified.launches[0].specialization == plan.launches[0].specialization
+
+
+def test_a_measured_layer_is_planned_so(cupy, monkeypatch):
+    case = LayerCase(16, 16, 10, 3, images=2)
+    from gpuconv.backends import cupy as backend
+
+    device = replace(backend.limits(), tuned=())
+    call = case.call(np.asarray)
+    best = list(tuning.candidates(call, device, tuning.planned(call, device)))[1]
+    monkeypatch.setattr(tuning, "interleaved", slow_but(best))
+    assert tuning.tune([case], 60) == {key("conv2d_dense", call.problem, np.dtype("float32")): best}
+    assert backend.limits().tuned
+    planned = replace(gpuconv.engine.facts_of(call), device=backend.limits())
+    launch = gpuconv.planning.planner.make_plan(call.problem, planned, "cupy").launches[0]
+    assert launch == tuning.planned(call, device, best).launches[0]
+
+
+def test_a_layer_s_measurement_holds_for_its_channels_and_extent():
+    names = {key("k", case.call(np.asarray).problem, INT) for case in (replace(layer, images=1) for layer in LAYERS)}
+    assert len(names) == len(LAYERS)
+    one, many = (LayerCase(16, 16, 10, 3, images=n).call(np.asarray).problem for n in (3, 4))
+    assert key("k", one, INT) == key("k", many, INT)
+
+
 def test_all_kernels_are_in_the_cases():
-    reached = {
-        tuning.planned(case.call((64, 64), np.asarray), DeviceLimits()).algorithm
-        for case in tuning.cases((64,), ("float32",))
-    }
+    device = replace(BIG, compute_capability=(8, 0))
+    wanted = [replace(case, images=1) if isinstance(case, LayerCase) else case for case in cases((64,))]
+    reached = {tuning.planned(case.call(np.asarray), device).algorithm for case in wanted}
     assert set(CANDIDATES) <= reached
+    assert len({str(case) for case in wanted}) == len(wanted)
 
 
 # ------------------------------------------------------------------------------------------ measuring
@@ -99,7 +145,7 @@ def run_all(runs):
 
 
 def test_the_fastest_is_kept_and_planned_with(cupy, monkeypatch):
-    case = Case((5, 5), "float32", 96)
+    case = FilterCase((5, 5), "float32", (96, 96))
     best = repr(next(iter(CANDIDATES["conv2d_small"](problem(), gpuconv.planning.planner.Facts()))))
     monkeypatch.setattr(tuning, "interleaved", slow_but(best))
     seen = []
@@ -109,7 +155,7 @@ def test_the_fastest_is_kept_and_planned_with(cupy, monkeypatch):
     from gpuconv.backends import cupy as backend
 
     assert backend.limits().tuned == tuple(found.items())
-    call = case.call((96, 96), np.asarray)
+    call = case.call(np.asarray)
     launch = gpuconv.planning.planner.make_plan(
         call.problem, replace(gpuconv.engine.facts_of(call), device=backend.limits()), "cupy"
     ).launches[0]
@@ -118,8 +164,9 @@ def test_the_fastest_is_kept_and_planned_with(cupy, monkeypatch):
 
 def test_noise_leaves_the_model_s_choice(cupy, monkeypatch):
     monkeypatch.setattr(tuning, "interleaved", lambda runs, seconds: {name: [100 - i] for i, name in enumerate(runs)})
-    (choice,) = tuning.measured(Case((5, 5), "float32", 96)).values()
-    call = Case((5, 5), "float32", 96).call((96, 96), np.asarray)
+    case = FilterCase((5, 5), "float32", (96, 96))
+    (choice,) = tuning.measured(case).values()
+    call = case.call(np.asarray)
     from gpuconv.backends import cupy as backend
 
     assert tuning.planned(call, backend.limits(), choice).launches == tuning.planned(call, backend.limits()).launches
@@ -135,7 +182,7 @@ def test_a_wrong_candidate_is_not_timed(cupy, monkeypatch, caplog):
         tuning, "error_share", lambda plan, *rest: 7.0 if plan.launches[0].block[1] == 6 else share(plan, *rest)
     )
     with caplog.at_level(logging.ERROR, logger="gpuconv"):
-        tuning.measured(Case((5, 5), "float32", 96))
+        tuning.measured(FilterCase((5, 5), "float32", (96, 96)))
     assert "7 times the error of its bound" in caplog.text
     assert len(timed) == 1
     assert not any("block_h=6" in choice for choice in timed[0])
@@ -143,7 +190,7 @@ def test_a_wrong_candidate_is_not_timed(cupy, monkeypatch, caplog):
 
 def test_the_time_is_kept(cupy):
     seen = []
-    assert tuning.tune(list(tuning.cases()), 0.0, lambda done, text: seen.append(text)) == {}
+    assert tuning.tune(list(cases()), 0.0, lambda done, text: seen.append(text)) == {}
     assert seen == []
 
 

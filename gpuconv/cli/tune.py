@@ -3,13 +3,13 @@
 from rich.console import Console
 from rich.text import Text
 
-from gpuconv import tuned_file, tuning
+from gpuconv import tuned_file, tuning, tuning_cases
 from gpuconv.cli.warmup import bars
 
 
 def tune(seconds: float, sizes: list[int], dtypes: list[str]) -> None:
     """Measure the cases of some sizes and dtypes, and list the fastest candidates."""
-    wanted = list(tuning.cases(sizes or tuning.SIZES, dtypes or tuning.DTYPES))
+    wanted = list(tuning_cases.cases(sizes or tuning_cases.SIZES, dtypes or tuning_cases.DTYPES))
     with bars() as progress:
         task = progress.add_task("", total=len(wanted))
         found = tuning.tune(wanted, seconds, lambda done, text: progress.update(task, completed=done, description=text))

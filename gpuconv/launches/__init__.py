@@ -10,7 +10,7 @@ from typing import Literal
 from gpuconv.planning.facts import Layout
 
 Triple = tuple[int, int, int]
-Kind = Literal["image", "weights", "factors", "bias", "out", "workspace", "transform", "scalar"]
+Kind = Literal["image", "weights", "factors", "terms", "bias", "out", "workspace", "transform", "scalar"]
 
 
 @dataclass(frozen=True)

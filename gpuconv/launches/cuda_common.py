@@ -1,7 +1,7 @@
 """What the launches of all CUDA C++ kernels share: types, constants and arguments as the kernels' files name them."""
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -30,6 +30,7 @@ C_TYPES = {
 INT_LIMIT = 2**30  # positions along an axis that the tiled kernels count in int, sums of two included
 USUAL_PARAMETER_BYTES = 4096  # arguments of a launch on every device
 GRID_LIMIT = 2**31 - 1  # blocks along x
+PIXELS = (2, 3, 4)  # channels side by side that kernels are compiled for
 
 
 def specialize(kernel: str, problem: Problem, facts: Facts, **constants: int) -> Specialization:
@@ -51,8 +52,9 @@ def specialize(kernel: str, problem: Problem, facts: Facts, **constants: int) ->
 
 def array(name: str, kind: Kind, specialization: Specialization, *, by_value: bool = False) -> Argument:
     """An array argument; image and out have types of their own, everything else is cast to the sum's."""
-    types = dict(specialization.types)
-    return Argument(name, kind, types.get(f"{kind}_t", types["acc_t"]), by_value=by_value)
+    type_ = dict(specialization.types).get(f"{kind}_t", dict(specialization.types)["acc_t"])
+    pixels = kind in ("image", "out") and dict(specialization.constants).get("PIXEL", 1) > 1
+    return Argument(name, kind, type_, by_value=by_value, layout="interleaved" if pixels else "channels_first")
 
 
 def ints(type_: str = "int", /, **values: int) -> tuple[Argument, ...]:
@@ -65,10 +67,10 @@ def longs(**values: int) -> tuple[Argument, ...]:
     return ints("long long", **values)
 
 
-def pitches(problem: Problem) -> tuple[Argument, ...]:
+def pitches(problem: Problem, channels: int = 1) -> tuple[Argument, ...]:
     """Elements from row to row, and rows from image to image, of image and output in C order."""
     (height, width), (out_h, out_w) = problem.extent, problem.out_extent
-    return ints(pitch=width, image_rows=height, out_pitch=out_w, out_image_rows=out_h)
+    return ints(pitch=width * channels, image_rows=height, out_pitch=out_w * channels, out_image_rows=out_h)
 
 
 def fill(problem: Problem, specialization: Specialization) -> Argument:
@@ -102,6 +104,20 @@ def as_planes(problem: Problem) -> Problem:
         stride=(1, *problem.stride),
         dilation=(1, *problem.dilation),
     )
+
+
+def side_by_side(problem: Problem, facts: Facts) -> tuple[int, Problem, Problem]:
+    """Channels that stand side by side in memory, the problem without their axis, and one whose columns they are.
+
+    In the last one neighbouring taps are as many columns apart. Where images are planes it is (1, problem, problem).
+    """
+    channels = problem.batch[-1] if facts.interleaved and problem.rank == 2 else 1
+    if channels not in PIXELS:
+        return 1, problem, problem
+    one, names = replace(problem, batch=problem.batch[:-1]), ("extent", "pad_before", "pad_after", "dilation")
+    wide: dict[str, Any] = {name: (getattr(one, name)[0], getattr(one, name)[1] * channels) for name in names}
+    columns = replace(one, **wide)
+    return (1, problem, problem) if too_long("", columns) else (channels, one, columns)
 
 
 def too_long(kernel: str, problem: Problem) -> str | None:

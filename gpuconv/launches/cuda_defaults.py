@@ -7,13 +7,14 @@ import numpy as np
 
 from gpuconv.launches import LaunchPlan, Specialization
 from gpuconv.launches.cuda_dense import conv2d_dense
-from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
+from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small, depthwise_strided
 from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
 from gpuconv.launches.cuda_fft import STEPS, batch_of
 from gpuconv.launches.cuda_filters import conv1d, conv2d_separable, conv2d_tiled
-from gpuconv.launches.cuda_gradient import conv2d_weight_gradient
+from gpuconv.launches.cuda_gradient import conv2d_weight_gradient, depthwise_gradient
 from gpuconv.launches.cuda_layers import conv2d_direct, conv2d_layer
-from gpuconv.launches.cuda_mma import conv2d_mma
+from gpuconv.launches.cuda_low_rank import low_rank
+from gpuconv.launches.cuda_mma import conv2d_mma, conv2d_mma_last
 from gpuconv.launches.cuda_separable import separable_stream
 from gpuconv.launches.cuda_signals import conv1d_columns, conv1d_rows
 from gpuconv.planning.facts import Facts
@@ -27,6 +28,7 @@ WIDENED, EXACT = ("uint8", "float32", "float32"), ("uint8", "int64", "int64")
 COMPLEX = ("complex64", "complex64", "complex64")
 KNOWN = Facts(weights_sum=1, zero_taps=False)
 FACTORS = Facts(weights_sum=1, zero_taps=False, separable=True)
+PIXELS = Facts(weights_sum=1, zero_taps=False, interleaved=True)
 
 
 def default_specializations() -> tuple[Specialization, ...]:
@@ -37,7 +39,7 @@ def default_specializations() -> tuple[Specialization, ...]:
 def default_launches() -> tuple[LaunchPlan, ...]:
     """One launch for each default specialisation."""
     planned = [*_small_and_large(), *_tiled(), *_separable(), *_signals(), *_layers(), *_tensor_cores()]
-    planned += [*_dense(), *_gradients(), *_direct(), *_transforms(), *_depthwise(), *_magnitudes()]
+    planned += [*_dense(), *_gradients(), *_direct(), *_transforms(), *_depthwise(), *_magnitudes(), *_pixels()]
     refusals = [launch for launch in planned if isinstance(launch, str)]
     assert not refusals, refusals
     return tuple({launch.specialization: launch for launch in planned if isinstance(launch, LaunchPlan)}.values())
@@ -69,7 +71,8 @@ def _streams() -> list[LaunchPlan | str]:
     problems += [_filter(types, (7, 7), "symmetric") for types in (HALF, BYTES, DOUBLE, EXACT)]
     column = _column(_filter(SINGLE, (9, 9), "symmetric"))
     columns = [kernel(column, KNOWN) for kernel in (separable_stream, conv1d_columns)]
-    return [separable_stream(problem, FACTORS) for problem in problems] + columns
+    sums = [low_rank(_filter(SINGLE, (n, n), "symmetric"), replace(KNOWN, terms=2)) for n in (15, 31)]
+    return [separable_stream(problem, FACTORS) for problem in problems] + columns + sums
 
 
 def _signals() -> list[LaunchPlan | str]:
@@ -89,9 +92,18 @@ def _depthwise() -> list[LaunchPlan | str]:
     bank = replace(_filter(SINGLE, (5, 5)), channels_out=4)
     small = [_sized(_layer(SINGLE, 64, extent), n) for extent, n in ((56, 3), (56, 7), (7, 3))]
     large = [_sized(_layer(SINGLE, 64, 56), n) for n in (15, 31)]
-    return [depthwise_small(problem, KNOWN) for problem in [*small, bank]] + [
-        depthwise_large(problem, KNOWN) for problem in large
+    return [
+        *(depthwise_small(problem, KNOWN) for problem in [*small, bank]),
+        *(depthwise_large(problem, KNOWN) for problem in large),
+        *_halving(),
+        conv1d_rows(replace(_filter(SINGLE, (31,)), batch=(8,), channels_in=64, channels_out=64, groups=64), KNOWN),
     ]
+
+
+def _halving() -> list[LaunchPlan | str]:
+    """Layers with a filter for each channel that make images half as large; large images and small ones."""
+    layers = [_sized(_layer(SINGLE, 64, extent), n) for extent, n in ((112, 3), (28, 5))]
+    return [depthwise_strided(replace(layer, stride=(2, 2)), KNOWN) for layer in layers]
 
 
 def _magnitudes() -> list[LaunchPlan | str]:
@@ -99,11 +111,29 @@ def _magnitudes() -> list[LaunchPlan | str]:
     return [conv2d_small(replace(problem, channels_out=2, op="magnitude"), KNOWN) for problem in problems]
 
 
+def _pixels() -> list[LaunchPlan | str]:
+    """Images whose red, green, blue (and alpha) stand side by side."""
+    small = [_colours(types, n, channels) for types, n, channels in ((BYTES, 3, 3), (SINGLE, 5, 3), (SINGLE, 7, 4))]
+    factors = [_colours(types, n, 3) for types, n in ((BYTES, 7), (SINGLE, 15))]
+    return [
+        *(conv2d_small(problem, PIXELS) for problem in small),
+        conv2d_large(_colours(BYTES, 15, 3), PIXELS),
+        *(separable_stream(problem, replace(PIXELS, separable=True)) for problem in factors),
+    ]
+
+
+def _colours(types: Types, taps: int, channels: int) -> Problem:
+    """A square filter over an image of several channels."""
+    return replace(_filter(types, (taps, taps), "symmetric"), batch=(channels,))
+
+
 def _tensor_cores() -> list[LaunchPlan | str]:
-    """Layers of float16, large and small, and one of float32 whose products are rounded to TF32."""
+    """Layers of float16, large and small, one of float32 whose products are rounded to TF32, one with channels last."""
     fast = replace(KNOWN, precision="fast", device=replace(KNOWN.device, compute_capability=(8, 0)))
     halves = [replace(_layer(HALF, 1, extent), weights_dtype=np.dtype("float16")) for extent in (56, 7)]
-    return [*(conv2d_mma(problem, KNOWN) for problem in halves), conv2d_mma(_layer(SINGLE, 1, 56), fast)]
+    last = replace(KNOWN, image_layout="channels_last", out_layout="channels_last")
+    launches = [*(conv2d_mma(problem, KNOWN) for problem in halves), conv2d_mma(_layer(SINGLE, 1, 56), fast)]
+    return [*launches, conv2d_mma_last(halves[0], last)]
 
 
 def _dense() -> list[LaunchPlan | str]:
@@ -122,8 +152,8 @@ def _dense() -> list[LaunchPlan | str]:
 
 def _gradients() -> list[LaunchPlan | str]:
     """Gradients of the weights of a layer with a filter for each pair of channels, and with one for each channel."""
-    problems = [replace(_layer(SINGLE, groups, 56), op="weight_gradient") for groups in (1, 64)]
-    launches = [conv2d_weight_gradient(problem, KNOWN) for problem in problems]
+    dense, depthwise = (replace(_layer(SINGLE, groups, 56), op="weight_gradient") for groups in (1, 64))
+    launches = [conv2d_weight_gradient(dense, KNOWN), depthwise_gradient(depthwise, KNOWN)]
     return [part for launch in launches for part in ([launch] if isinstance(launch, str) else launch.all)]
 
 

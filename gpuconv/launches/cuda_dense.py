@@ -15,6 +15,7 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.launches.tuned import pick
 from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import DType, Ints, Problem
 
@@ -22,7 +23,7 @@ CHANNELS = 8  # output channels of a thread
 FILTERS, STRIDES = 7, 2  # that are compiled, at most
 STEPS = (16, 8, 4, 2, 1)  # input channels at a time, the first for single taps
 REACH = 2**31 - 1  # bytes from the first sample of a tile's images to the last
-FIXED, STEP = 600, 80  # other instructions of a thread: once, and for each step
+FIXED, STEP, LOOK = 600, 80, 40  # other instructions of a thread: once, for each step, for each place looked up
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Tile:
     images: int
     rows: int
     threads: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether rows are vectors."""
+        return self.strips_w == 1
 
     @property
     def channels(self) -> int:
@@ -61,8 +67,10 @@ class Tile:
         lanes = min(step, 8) if last else 1
         while lanes > 1 and plane % 8 != 8 // lanes:
             plane += 1
+        if self.whole:
+            lanes = min(step, ceil_div(self.threads, plane))
         samples = self.threads // lanes
-        places = ceil_div(plane * vector, samples) * samples
+        places = ceil_div(plane if self.whole else plane * vector, samples) * samples
         return 2 * 16 * step * (plane + taps * (self.channels // vector + 1)) + 4 * places
 
     def blocks(self, problem: Problem, sums: DType) -> int:
@@ -77,28 +85,34 @@ class Tile:
         warps = ceil_div(most * self.threads, 128) + 0.5 * all_ * self.threads / 128 / device.multiprocessors
         taps, vector, inputs = problem.filter[0] * problem.filter[1], 16 // sums.itemsize, problem.channels_in
         channel = taps * CHANNELS * (self.rows * vector + 1 / vector) + 2 * self.rows * problem.filter[0] + 5
-        copies = ceil_div(self.plane(problem, sums) * vector, self.threads) * step
+        values = self.plane(problem, sums) * (1 if self.whole else vector)
+        copies = ceil_div(values * step, self.threads) if self.whole else ceil_div(values, self.threads) * step
         copies += ceil_div(step * taps, 8) * ceil_div(8 * self.channels, self.threads)
         steps = ceil_div(inputs // problem.groups, step)
-        return (warps + 0.5) * (steps * (step * channel + 3 * copies + STEP) + FIXED)
+        looks = LOOK * ceil_div(values, self.threads)
+        return (warps + 0.5) * (steps * (step * channel + 3 * copies + STEP) + looks + FIXED)
 
 
+FLAT_TILES = tuple(
+    Tile(strips, 1, 1, rows, threads) for strips in (8, 16, 32) for rows in (4, 2) for threads in (256, 128, 64)
+)
 SHAPES = ((4, 8, 1), (8, 4, 1), (4, 4, 2), (4, 2, 4), (4, 2, 1))  # strips down, across, images
 TILES = tuple(Tile(*shape, rows, threads) for shape in SHAPES for rows in (4, 2) for threads in (256, 128, 64))
 
 
 def conv2d_dense(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """A layer with at least eight output channels a group and a small filter."""
-    problem = as_planes(problem)
-    sums = accumulator(problem, facts)
+    sums, layer, problem = accumulator(problem, facts), problem, as_planes(problem)
     refusal = _not_here(problem, sums)
     if refusal:
         return refusal
+    problem = in_vectors(problem, facts, sums) or problem
     last = facts.image_layout == "channels_last"
-    tile, step = _best(problem, sums, facts.device, last)
-    if step == 0:
-        smallest = tile.shared_bytes(problem, sums, 1, last)
+    fitting = dense_tiles(problem, facts)
+    if not fitting:
+        smallest = TILES[-1].shared_bytes(problem, sums, 1, last)
         return shared_refusal("conv2d_dense", smallest, facts.device)
+    tile, step = pick("conv2d_dense", layer, sums, facts.device, fitting)
     return _launch(problem, _specialization(problem, facts, tile, step, last), facts, tile)
 
 
@@ -117,6 +131,16 @@ def _not_here(problem: Problem, sums: DType) -> str | None:
     return too_long("conv2d_dense", problem) or _too_far(problem)
 
 
+def in_vectors(problem: Problem, facts: Facts, sums: DType) -> Problem | None:
+    """A layer of single taps over images whose rows are vectors, which to it is the same; None where it is not."""
+    vector, plane = 16 // sums.itemsize, problem.extent[0] * problem.extent[1]
+    moved = max(problem.filter + problem.stride) > 1 or any(problem.pad_before + problem.pad_after)
+    last = "channels_last" in (facts.image_layout, facts.out_layout)
+    if moved or last or plane % vector or plane == 0:
+        return None
+    return replace(problem, extent=(plane // vector, vector))
+
+
 def _dilated(problem: Problem) -> bool:
     return any(d > 1 < n for d, n in zip(problem.dilation, problem.filter, strict=True))
 
@@ -129,13 +153,17 @@ def _too_far(problem: Problem) -> str | None:
     return f"conv2d_dense counts at most {REACH} bytes of an image; got {reach}"
 
 
-def _best(problem: Problem, sums: DType, device: DeviceLimits, last: bool) -> tuple[Tile, int]:
-    """The tile with the lowest cost, and its step; step 0 if none has room."""
+def dense_tiles(problem: Problem, facts: Facts) -> list[tuple[Tile, int]]:
+    """What conv2d_dense can be launched with: tiles and their steps, in the order of their modelled time."""
+    sums, device = accumulator(problem, facts), facts.device
+    flat = in_vectors(as_planes(problem), facts, sums)
+    problem = flat or as_planes(problem)
+    last = facts.image_layout == "channels_last"
     reach = problem.channels_in * problem.extent[0] * problem.extent[1] * problem.image_dtype.itemsize
     inputs = problem.channels_in // problem.groups
     fitting = [
         (tile, step)
-        for tile in TILES
+        for tile in (FLAT_TILES if flat else TILES)
         for step in [_step(tile, problem, sums, device, last, inputs)]
         if step and tile.images * reach <= REACH and (tile.images == 1 or problem.images > 1)
     ]
@@ -144,7 +172,7 @@ def _best(problem: Problem, sums: DType, device: DeviceLimits, last: bool) -> tu
         tile, step = fit
         return tile.cost(problem, sums, step, device), tile.blocks(problem, sums) * tile.threads
 
-    return min(fitting, key=order, default=(TILES[-1], 0))
+    return sorted(fitting, key=order)
 
 
 def _step(tile: Tile, problem: Problem, sums: DType, device: DeviceLimits, last: bool, inputs: int) -> int:
@@ -162,7 +190,8 @@ def _specialization(problem: Problem, facts: Facts, tile: Tile, step: int, last:
     sizes |= {"STRIDE_H": problem.stride[0], "STRIDE_W": problem.stride[1], "THREADS": tile.threads}
     sizes |= {"STRIPS_H": tile.strips_h, "STRIPS_W": tile.strips_w, "IMAGES": tile.images, "ROWS": tile.rows}
     sizes["BLOCKS"] = _blocks(tile, problem)
-    return specialize("conv2d_dense", problem, facts, **sizes, STEP=step, CHANNELS_LAST=int(last))
+    sizes |= {"STEP": step, "CHANNELS_LAST": int(last), "WHOLE": int(tile.whole)}
+    return specialize("conv2d_dense", problem, facts, **sizes)
 
 
 def _blocks(tile: Tile, problem: Problem) -> int:

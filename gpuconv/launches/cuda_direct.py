@@ -11,6 +11,7 @@ from gpuconv.launches.cuda_common import (
     ints,
     parameter_bytes,
     pitches,
+    side_by_side,
     specialize,
     too_long,
     values_in_launch,
@@ -23,6 +24,7 @@ SMALL_SIZES = (3, 5, 7, 9, 11)  # of the square filters that conv2d_small is com
 COMPLEX_BYTES = 392  # of complex weights; beyond, conv2d_small spills registers
 CHUNK = 32  # columns of a filter that conv2d_large unrolls
 GRID_Y = 65535
+STATIC_BYTES = 48 * 1024  # of shared memory, on every device
 FIXED, LOOP = 150, 5  # other instructions of a thread: once, and for each row of a filter
 STREAMING, SQUARE = (1, 32), (8, 4)  # how the threads of a warp lie, (down, across)
 
@@ -84,25 +86,35 @@ def conv2d_small(problem: Problem, facts: Facts) -> LaunchPlan | str:
         return f"conv2d_small is compiled for at most {COMPLEX_BYTES} bytes of complex weights; got {problem.filter}"
     if parameter_bytes(filters * problem.taps, sums) > facts.device.parameter_bytes:
         return f"conv2d_small passes weights by value, in {facts.device.parameter_bytes} bytes; got {problem.filter}"
-    tiles = small_tiles(filter_h, sums, filters)
-    tile = pick("conv2d_small", problem, sums, facts.device, tiles, lambda tile: tile.cost(problem, facts.device))
-    constants = {"FILTERS": filters} | small_constants(problem.filter, tile)
+    pixel, _, columns = side_by_side(problem, facts)
+    tiles = small_tiles(filter_h, sums, filters, pixel)
+    tile = pick("conv2d_small", columns, sums, facts.device, tiles, lambda tile: tile.cost(columns, facts.device))
+    constants = {"FILTERS": filters} | small_constants(problem.filter, tile, pixel)
     specialization = specialize("conv2d_small", problem, facts, **constants)
-    return tiled_launch(problem, specialization, tile, array("weights", "weights", specialization, by_value=True))
+    return tiled_launch(columns, specialization, tile, array("weights", "weights", specialization, by_value=True))
 
 
-def small_tiles(filter_: int, sums: DType, filters: int = 1) -> list[Tile]:
+def small_tiles(filter_: int, sums: DType, filters: int = 1, pixel: int = 1) -> list[Tile]:
     """What conv2d_small can be launched with; the larger ones issue fewer instructions for an output."""
     vector = 16 // sums.itemsize
-    tall = (6, 32, 12) if filter_ <= 9 and vector == 4 and filters == 1 else (8, 32, 8)  # no registers are spilled
-    return [Tile(*sizes, vector) for sizes in (tall, (8, 32, 4), (8, 8, 4))]
+    tallest = [(6, 32, 12)] if filter_ <= 9 and vector == 4 and filters == 1 else []  # no registers are spilled
+    tall = [Tile(*sizes, vector) for sizes in (*tallest, (8, 32, 8), (6, 32, 8))]
+    fitting = [tile for tile in tall if _small_bytes(filter_, tile, pixel) <= STATIC_BYTES]
+    return [*fitting[:1], Tile(8, 32, 4, vector), Tile(8, 8, 4, vector)]
 
 
-def small_constants(filter_: Ints, tile: Tile) -> dict[str, int]:
+def _small_bytes(filter_: int, tile: Tile, pixel: int) -> int:
+    """Shared memory of conv2d_small."""
+    offset = small_constants((filter_, filter_), tile, pixel)["OFFSET"]
+    vectors = tile.block_w + ceil_div(offset + (filter_ - 1) * pixel, tile.across)
+    return 16 * vectors * (tile.outputs[0] + filter_ - 1)
+
+
+def small_constants(filter_: Ints, tile: Tile, pixel: int = 1) -> dict[str, int]:
     """The sizes that a small filter is compiled for; with the pad of size="same" its loads are aligned."""
-    sizes = {"FILTER_H": filter_[0], "FILTER_W": filter_[1]}
+    sizes = {"FILTER_H": filter_[0], "FILTER_W": filter_[1], "PIXEL": pixel}
     sizes |= {"BLOCK_H": tile.block_h, "BLOCK_W": tile.block_w, "ROWS": tile.down}
-    return sizes | {"OFFSET": -same_pad(filter_[1], 1) % tile.across}
+    return sizes | {"OFFSET": -pixel * same_pad(filter_[1], 1) % tile.across}
 
 
 def conv2d_large(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -112,24 +124,25 @@ def conv2d_large(problem: Problem, facts: Facts) -> LaunchPlan | str:
     if refusal:
         return refusal
     capacity = values_in_launch(problem.taps, sums, device) if facts.weights_place == "host" else 0
-    chosen = large_tile("conv2d_large", problem, sums, device)
+    chosen = large_tile("conv2d_large", problem, sums, device, problem)
     if isinstance(chosen, str):
         return chosen
     tile, constants, sizes = chosen
-    specialization = specialize("conv2d_large", problem, facts, **constants, CAPACITY=capacity)
+    pixel, images, _ = side_by_side(problem, facts)
+    specialization = specialize("conv2d_large", problem, facts, **constants | {"PIXEL": pixel}, CAPACITY=capacity)
     weights = array("weights", "weights", specialization, by_value=capacity > 0)
-    return tiled_launch(problem, specialization, tile, weights, sizes=sizes)
+    return tiled_launch(images, specialization, tile, weights, sizes=sizes, planes=pixel)
 
 
 def large_tile(
-    kernel: str, problem: Problem, sums: DType, device: DeviceLimits
+    kernel: str, problem: Problem, sums: DType, device: DeviceLimits, planes: Problem
 ) -> tuple[Tile, dict[str, int], tuple[Argument, ...]] | str:
-    """The best tile for a filter of any size, what is compiled for it, and the filter's arguments."""
+    """The best tile for a filter of any size over `planes`, what is compiled for it, and the filter's arguments."""
     filter_h, filter_w = problem.filter
     fitting = large_tiles(filter_w, sums, device)
     if not fitting:
         return f"{kernel} needs shared memory for 8 rows of a filter; a block has {device.shared_bytes} bytes"
-    tile, piece_h = pick(kernel, problem, sums, device, fitting, lambda fit: fit[0].cost(problem, device))
+    tile, piece_h = pick(kernel, problem, sums, device, fitting, lambda fit: fit[0].cost(planes, device))
     pieces = ceil_div(filter_h, piece_h)
     sizes = ints(filter_h=filter_h, filter_w=filter_w, piece_h=ceil_div(filter_h, pieces))
     return tile, large_constants(filter_w, tile) | {"PIECE_H": piece_h}, sizes
@@ -154,7 +167,7 @@ def large_constants(filter_w: int, tile: Tile) -> dict[str, int]:
     """The sizes that conv2d_large is compiled for, beside the piece."""
     wide = filter_w > CHUNK
     sizes = {"BLOCK_H": tile.block_h, "BLOCK_W": tile.block_w, "ROWS": tile.down}
-    sizes |= {"CHUNK": CHUNK * wide, "REST": filter_w % CHUNK if wide else filter_w}
+    sizes |= {"CHUNK": CHUNK * wide, "REST": filter_w % CHUNK if wide else filter_w, "PIXEL": 1}
     return sizes | {"OFFSET": -same_pad(filter_w, 1) % (tile.across // 4)}
 
 
@@ -173,14 +186,22 @@ def no_tiles(kernel: str, problem: Problem, sums: DType) -> str | None:
 
 
 def tiled_launch(
-    problem: Problem, specialization: Specialization, tile: Tile, *taps: Argument, sizes: tuple[Argument, ...] = ()
+    problem: Problem,
+    specialization: Specialization,
+    tile: Tile,
+    *taps: Argument,
+    sizes: tuple[Argument, ...] = (),
+    planes: int = 1,
 ) -> LaunchPlan:
-    """A block for every tile of every image; `taps` are weights and bias, `sizes` the kernel's own integers."""
+    """A block for every tile of every image; `taps` are weights and bias, `sizes` the kernel's own integers.
+
+    Of an image with several planes, whose samples stand side by side, a block takes one.
+    """
     (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
     down, across = tile.count(out_h, out_w)
     return LaunchPlan(
         specialization,
-        (across, *_folded(down * problem.images)),
+        (across * planes, *_folded(down * problem.images)),
         (tile.block_w, tile.block_h, 1),
         0,
         (
@@ -189,7 +210,7 @@ def tiled_launch(
             array("out", "out", specialization),
             *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
             *ints(images=problem.images, tiles_h=down),
-            *pitches(problem),
+            *pitches(problem, planes),
             *sizes,
             fill(problem, specialization),
         ),

@@ -1,6 +1,7 @@
 """Launches of the kernels for the gradient of a layer with respect to its weights."""
 
 from dataclasses import replace
+from functools import partial
 
 from gpuconv.dtypes import accumulator
 from gpuconv.launches import Argument, LaunchPlan, ceil_div
@@ -16,15 +17,18 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.launches.cuda_depthwise import STRIDE, WEIGHTS, strided_constants, strided_cost, strided_tiles
 from gpuconv.launches.cuda_layers import channel_counts, geometry
 from gpuconv.planning.facts import Facts
-from gpuconv.problem import Problem
+from gpuconv.problem import DType, Problem
 
 SIDE = 8  # sums of a thread along each axis of the matrix product
 TILE, THREADS, SLICES = 128, 64, 32  # largest tile along an axis, least threads of a block, most slices
 POSITION_BYTES = 64  # of the positions of one row, at a time
 WAVES, LEAST_CHUNKS = 3, 4  # blocks a multiprocessor, chunks a block
+DEPTHWISE_WAVES, LEAST_TILES = 16, 2  # the same of depthwise_gradient, whose blocks are small
 BLOCK = 256  # threads of sum_parts
+FEW_REGISTERS = 128  # of a thread of depthwise_gradient with few weights
 REACH = 2**30 - 1  # bytes of the channels of a group in an image
 
 
@@ -57,6 +61,57 @@ def conv2d_weight_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
     )
     total = _sum(problem, facts, workspace, parts * sizes["SLICES"])
     return products if isinstance(products, str) else total if isinstance(total, str) else replace(products, then=total)
+
+
+def depthwise_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """The same of a layer whose channels have small filters of their own."""
+    problem, sums = as_planes(problem), accumulator(problem, facts)
+    refusal = _not_depthwise(problem, sums)
+    if refusal:
+        return refusal
+    planes = replace(problem, batch=(problem.images * problem.channels_out,))
+    tile = min(strided_tiles(problem, sums), key=partial(strided_cost, planes, facts.device))
+    constants = strided_constants(problem, tile, sums, FEW_REGISTERS)
+    compiled = specialize("depthwise_gradient", problem, facts, **constants)
+    tiles_h, tiles_w = tile.count(*problem.out_extent)
+    tiles = problem.images * tiles_h * tiles_w
+    wanted = ceil_div(DEPTHWISE_WAVES * facts.device.multiprocessors, problem.channels_out)
+    count = max(LEAST_TILES, ceil_div(tiles, wanted))
+    parts = max(1, ceil_div(tiles, count))
+    workspace = Argument("partial", "workspace", dict(compiled.types)["acc_t"], parts * _all_weights(problem))
+    filters = problem.channels_out // problem.groups
+    names = ("height", "width", "out_h", "out_w", "pad_h", "pad_w")
+    products = launch(
+        compiled,
+        problem.channels_out * parts,
+        (tile.block_w, tile.block_h, 1),
+        0,
+        *(array("image", "image", compiled), array("grad", "weights", compiled), workspace),
+        *ints(images=problem.images, channels=problem.groups, filters=filters),
+        *ints(**{name: geometry(problem)[name] for name in names}),
+        *ints(tiles_h=tiles_h, tiles_w=tiles_w, count=count),
+        fill(problem, compiled),
+    )
+    total = _sum(problem, facts, workspace, parts)
+    return products if isinstance(products, str) else total if isinstance(total, str) else replace(products, then=total)
+
+
+def _not_depthwise(problem: Problem, sums: DType) -> str | None:
+    """Why a problem is no gradient of small filters of channels of their own, or None."""
+    if problem.op != "weight_gradient" or problem.channels_in != problem.groups or sums.kind != "f":
+        return "depthwise_gradient computes gradients of filters over single channels, in real floating point"
+    words = problem.filter[0] * problem.filter[1] * sums.itemsize // 4
+    if words > WEIGHTS or max(problem.stride) > STRIDE or max(problem.dilation) > 1 or problem.extent[0] == 1:
+        return (
+            f"depthwise_gradient takes images, filters of at most {WEIGHTS} words, strides up to {STRIDE} and "
+            f"dilation 1; got {problem.extent}, {problem.filter}, {problem.stride} and {problem.dilation}"
+        )
+    return too_long("depthwise_gradient", problem)
+
+
+def _all_weights(problem: Problem) -> int:
+    """Weights of all output channels."""
+    return problem.channels_out * _weights(problem)
 
 
 def _not_here(problem: Problem) -> str | None:

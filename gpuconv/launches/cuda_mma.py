@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,12 +10,15 @@ from gpuconv.dtypes import is_bfloat16
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
 from gpuconv.launches.cuda_common import array, as_planes, ints, launch, power_of_two, specialize, too_long
 from gpuconv.launches.cuda_layers import channel_counts, geometry
-from gpuconv.planning.facts import DeviceLimits, Facts
+from gpuconv.launches.tuned import pick
+from gpuconv.planning.facts import DeviceLimits, Facts, Layout
 from gpuconv.problem import Ints, Problem
 
 THREADS = 256
+FETCH, LAST_FETCH = 2, 0.25  # steps of products that the fetch of an input takes
 STAGES = 3  # of weights in shared memory
-ROW = 48  # bytes from row to row in shared memory
+ROW, LAST_ROW = 48, 80  # bytes from row to row in shared memory
+Cut = tuple[int, int, Ints, Ints]  # channels, positions, tile and window of a Tile
 SIZES = ((64, 256), (64, 128), (32, 128))  # (channels, positions) of a block, the preferred first
 
 
@@ -28,6 +31,12 @@ class Tile:
     positions: int
     tile: Ints  # positions (high, wide) of an image
     window: Ints  # taps (high, wide) that an input tile serves
+    last: bool = False  # channels come last
+
+    @property
+    def cut(self) -> Cut:
+        """Everything but the problem."""
+        return self.channels, self.positions, self.tile, self.window
 
     @property
     def images(self) -> int:
@@ -43,7 +52,9 @@ class Tile:
 
     @property
     def shared_bytes(self) -> int:
-        """Weights and two input tiles, or what the sums take at the end."""
+        """Weights and two input tiles (or three), or what the sums take at the end."""
+        if self.last:
+            return LAST_ROW * (STAGES * self.channels + (3 if self.window == (1, 1) else 2) * self.inputs)
         sums = 32 * (self.positions + 8) * self.problem.out_dtype.itemsize
         return max(ROW * (STAGES * self.channels + 2 * self.inputs), sums)
 
@@ -53,10 +64,11 @@ class Tile:
         return self.images * self.problem.channels_in * math.prod(self.problem.extent) < 2**31
 
     @property
-    def cost(self) -> int:
-        """Relative time: a step of products at every position, and the fetch of an input, which takes two steps."""
+    def cost(self) -> float:
+        """Relative time: a step of products at every position, and the fetch of an input."""
         taps, served = math.prod(self.problem.filter), math.prod(self.window)
-        return self.blocks * (taps * self.positions + taps // served * 2 * self.inputs)
+        fetch = LAST_FETCH if self.last else FETCH
+        return self.blocks * (taps * self.positions + taps // served * fetch * self.inputs)
 
     @property
     def blocks(self) -> int:
@@ -69,17 +81,31 @@ class Tile:
 
 def conv2d_mma(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """A layer with enough channels, of dtypes that tensor cores multiply."""
+    return _planned("conv2d_mma", problem, facts)
+
+
+def conv2d_mma_last(problem: Problem, facts: Facts) -> LaunchPlan | str:
+    """The same where channels come last, in image and result."""
+    if (facts.image_layout, facts.out_layout) != ("channels_last", "channels_last"):
+        return "conv2d_mma_last takes images and results whose channels come last"
+    return _planned("conv2d_mma_last", problem, facts)
+
+
+def _planned(kernel: str, problem: Problem, facts: Facts) -> LaunchPlan | str:
     refusal = _refusal(problem, facts)
     if refusal:
         return refusal
-    tile = _best(as_planes(problem), facts.device)
-    if tile is None:
-        return "conv2d_mma has no tile of this layer that fits its shared memory and images of 2^31 values"
-    specialization = specialize("conv2d_mma", problem, facts, CHANNELS=tile.channels, POSITIONS=tile.positions)
+    last = kernel == "conv2d_mma_last"
+    fitting = mma_tiles(problem, facts.device, last=last)
+    if not fitting:
+        return f"{kernel} has no tile of this layer that fits its shared memory and images of 2^31 values"
+    cut = pick(kernel, problem, problem.compute_dtype, facts.device, fitting)
+    tile = Tile(as_planes(problem), *cut, last=last)
+    specialization = specialize(kernel, problem, facts, CHANNELS=tile.channels, POSITIONS=tile.positions)
     types = dict(specialization.types)
     types["weights_t"] = types["image_t"]
     order = (*range(2, problem.rank + 2), 0, 1)
-    return _launch(tile, Specialization("conv2d_mma", tuple(types.items()), specialization.constants), order)
+    return _launch(tile, Specialization(kernel, tuple(types.items()), specialization.constants), order)
 
 
 def _refusal(problem: Problem, facts: Facts) -> str | None:
@@ -106,20 +132,37 @@ def _refusal(problem: Problem, facts: Facts) -> str | None:
     return too_long("conv2d_mma", as_planes(problem))
 
 
-def _best(problem: Problem, device: DeviceLimits) -> Tile | None:
-    """The first size that gives every multiprocessor a block, else the one with the most blocks."""
+def mma_tiles(problem: Problem, device: DeviceLimits, *, last: bool = False) -> list[Cut]:
+    """What conv2d_mma can be launched with.
+
+    First the first size that gives every multiprocessor a block, else the one with the most blocks; of a size, first
+    what is modelled fastest.
+    """
     two_blocks = device.multiprocessor_shared_bytes // 2 - 1024
     room = max(device.shared_bytes, min(device.most_shared_bytes, two_blocks))
-    best: Tile | None = None
+    enough: list[Cut] = []
+    few: list[Cut] = []
     for channels, positions in SIZES:
         if positions * problem.image_dtype.itemsize > 512:  # whose inputs do not leave registers for as many sums
             continue
-        tiles = [tile for tile in _tiles(problem, channels, positions) if tile.shared_bytes <= room and tile.countable]
-        if tiles:
-            best = min(tiles, key=lambda tile: tile.cost)
-            if best.blocks >= device.multiprocessors:
-                break
-    return best
+        tiles = (replace(tile, last=last) for tile in _tiles(as_planes(problem), channels, positions))
+        fitting = [tile for tile in tiles if tile.shared_bytes <= room and tile.countable]
+        fitting.sort(key=lambda tile: tile.cost)
+        cuts = [tile.cut for tile in fitting]
+        if fitting and fitting[0].blocks >= device.multiprocessors:
+            enough += cuts
+        else:
+            few = cuts + few
+    return enough + few
+
+
+def best_tiles(problem: Problem, device: DeviceLimits, *, last: bool = False) -> list[Cut]:
+    """Of what conv2d_mma can be launched with, the first of each size and window."""
+    best: dict[object, Cut] = {}
+    for cut in mma_tiles(problem, device, last=last):
+        channels, positions, _, window = cut
+        best.setdefault((channels, positions, window), cut)
+    return list(best.values())
 
 
 def _tiles(problem: Problem, channels: int, positions: int) -> Iterator[Tile]:
@@ -142,15 +185,15 @@ def _tiles(problem: Problem, channels: int, positions: int) -> Iterator[Tile]:
 def _launch(tile: Tile, specialization: Specialization, order: Ints) -> LaunchPlan | str:
     problem = tile.problem
     weights = Argument("weights", "weights", dict(specialization.types)["weights_t"], order=order)
-    arrays = (array("image", "image", specialization), weights, array("bias", "bias", specialization))
+    layout: Layout = "channels_last" if tile.last else "channels_first"
+    image, out = (replace(array(kind, kind, specialization), layout=layout) for kind in ("image", "out"))
     shifts = [n.bit_length() - 1 for n in tile.tile]
     return launch(
         specialization,
         tile.blocks,
         (THREADS, 1, 1),
         tile.shared_bytes,
-        *arrays,
-        array("out", "out", specialization),
+        *(image, weights, array("bias", "bias", specialization), out),
         *ints(**channel_counts(problem), **geometry(problem), images=problem.images),
         *ints(shift_h=shifts[0], shift_w=shifts[1], window_h=tile.window[0], window_w=tile.window[1]),
     )

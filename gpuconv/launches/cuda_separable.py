@@ -10,6 +10,7 @@ from gpuconv.launches.cuda_common import (
     parameter_bytes,
     pitches,
     shared_refusal,
+    side_by_side,
     specialize,
     too_long,
 )
@@ -61,28 +62,36 @@ def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
         return f"separable_stream keeps the sums of at most {MOST_WIDE} rows of {sums} in registers; got {filter_h}"
     if parameter_bytes(filter_h + filter_w, sums) > facts.device.parameter_bytes:
         return f"separable_stream passes its factors by value, in {facts.device.parameter_bytes} bytes"
+    pixel, _, problem = side_by_side(problem, facts)
     columns = 16 // sums.itemsize
     constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + (filter_w if taps == "factors" else 0)}
     constants |= {
         "THREADS": THREADS,
-        "BLOCKS": _blocks(problem, sums),
+        "BLOCKS": _blocks(problem, sums, pixel),
+        "PIXEL": pixel,
         "STAGE": STAGE,
-        "OFFSET": -(filter_w // 2) % columns,
+        "OFFSET": -(filter_w // 2) * pixel % columns,
     }
     specialization = specialize("separable_stream", problem, facts, **constants)
-    shared_bytes = _shared_bytes(specialization, problem, sums)
+    shared_bytes = stream_bytes(specialization, problem, sums)
     if shared_bytes > facts.device.shared_bytes:
         return shared_refusal("separable_stream", shared_bytes, facts.device)
     tiles_w = ceil_div(problem.out_extent[1], THREADS * columns)
-    resident = _resident(facts.device, constants["BLOCKS"], shared_bytes)
-    strip_h = _strip(problem, sums, facts.device, tiles_w * problem.images, resident)
+    resident = resident_blocks(facts.device, constants["BLOCKS"], shared_bytes)
+    strip_h = strip_rows("separable_stream", problem, sums, facts.device, tiles_w * problem.images, resident)
     weights = array("factors", taps, specialization, by_value=True)
-    return _launch(problem, specialization, weights, shared_bytes, tiles_w, strip_h)
+    return stream_launch(problem, specialization, (weights,), shared_bytes, tiles_w, strip_h)
 
 
-def _launch(
-    problem: Problem, specialization: Specialization, weights: Argument, shared_bytes: int, tiles_w: int, strip_h: int
+def stream_launch(
+    problem: Problem,
+    specialization: Specialization,
+    weights: tuple[Argument, ...],
+    shared_bytes: int,
+    tiles_w: int,
+    strip_h: int,
 ) -> LaunchPlan | str:
+    """A block for every strip of every image."""
     (height, width), (out_h, out_w), (pad_h, pad_w) = problem.extent, problem.out_extent, problem.pad_before
     strips = ceil_div(out_h, strip_h)
     return launch(
@@ -91,7 +100,7 @@ def _launch(
         (THREADS, 1, 1),
         shared_bytes,
         array("image", "image", specialization),
-        weights,
+        *weights,
         array("out", "out", specialization),
         *ints(height=height, width=width, out_h=out_h, out_w=out_w, pad_h=pad_h, pad_w=pad_w),
         *ints(tiles_w=tiles_w, strips=strips, strip_h=strip_h),
@@ -100,29 +109,33 @@ def _launch(
     )
 
 
-def _blocks(problem: Problem, sums: DType) -> int:
+def _blocks(problem: Problem, sums: DType, pixel: int) -> int:
     """Blocks of a multiprocessor at a time, by its 65536 registers, which warps get four at a time."""
     plain = bool(sums.itemsize == 4 and problem.image_dtype == problem.out_dtype == sums)
     others = 82 if is_integer(problem.out_dtype) else 46 if plain else 62  # conversions take some
+    if pixel > 1 and not is_integer(problem.out_dtype):  # more loads are under way for as many products
+        others += {"float64": 74, "complex64": 31}.get(sums.name, min(10 * max(0, problem.filter[1] - 3), 31))
     registers = 4 * problem.filter[0] + others + 80 * (sums.itemsize == 16)  # the open sums, and others
     return min(65536 // (registers * THREADS) // 2 * 2, 14)
 
 
-def _shared_bytes(specialization: Specialization, problem: Problem, sums: DType) -> int:
+def stream_bytes(specialization: Specialization, problem: Problem, sums: DType) -> int:
+    """Shared memory of a block."""
     columns = 16 // sums.itemsize
-    apron = ceil_div(specialization.constant("OFFSET") + problem.filter[1] - 1, columns)
+    reach = (problem.filter[1] - 1) * specialization.constant("PIXEL")
+    apron = ceil_div(specialization.constant("OFFSET") + reach, columns)
     types = dict(specialization.types)
     raw = problem.image_dtype.itemsize * columns if types["image_t"] != types["acc_t"] else 0
     return (THREADS + apron) * (STAGE * (32 + raw) + 4 * columns)
 
 
-def _resident(device: DeviceLimits, blocks: int, shared_bytes: int) -> int:
+def resident_blocks(device: DeviceLimits, blocks: int, shared_bytes: int) -> int:
     """Blocks on the whole device at a time, by registers and shared memory."""
     reserved = shared_bytes + 1024  # by the system, for each block
     return max(1, min(blocks, device.multiprocessor_shared_bytes // reserved)) * device.multiprocessors
 
 
-def _strip(problem: Problem, sums: DType, device: DeviceLimits, columns: int, resident: int) -> int:
+def strip_rows(kernel: str, problem: Problem, sums: DType, device: DeviceLimits, columns: int, resident: int) -> int:
     """Rows of a strip: the model is whole waves of blocks, each as long as its strip with the rows around it."""
     out_h, around = problem.out_extent[0], problem.filter[0] - 1 + STARTUP
 
@@ -132,4 +145,4 @@ def _strip(problem: Problem, sums: DType, device: DeviceLimits, columns: int, re
     def cost(wave: int) -> int:
         return ceil_div(columns * ceil_div(out_h, height(wave)), resident) * (height(wave) + around)
 
-    return height(pick("separable_stream", problem, sums, device, WAVES, cost))
+    return height(pick(kernel, problem, sums, device, WAVES, cost))

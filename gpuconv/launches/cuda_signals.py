@@ -1,10 +1,10 @@
-"""Launches of the kernels for signals: one filter of any length along the last axis, or along the columns of images."""
+"""Launches of the kernels for signals: filters of any length along the last axis, or one along columns of images."""
 
 from dataclasses import replace
 
 from gpuconv.dtypes import accumulator
 from gpuconv.launches import LaunchPlan, ceil_div
-from gpuconv.launches.cuda_common import array, fill, ints, launch, longs, specialize, too_long
+from gpuconv.launches.cuda_common import GRID_LIMIT, array, fill, ints, launch, longs, specialize, too_long
 from gpuconv.launches.tuned import pick
 from gpuconv.planning.facts import Facts
 from gpuconv.problem import Problem
@@ -17,10 +17,12 @@ PIECE_BYTES = 4096  # taps staged at a time
 
 
 def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
-    """A filter along rows."""
+    """A filter along rows; or a filter or several for each channel of signals."""
     signals = _rows(problem)
     if signals is None:
         return "conv1d_rows filters signals, or the rows of images, one channel at a time"
+    if signals.images > GRID_LIMIT:
+        return f"conv1d_rows counts at most {GRID_LIMIT} signals; got {signals.images}"
     if max(problem.stride + problem.dilation) > 1:
         return f"conv1d_rows needs stride and dilation 1; got {problem.stride} and {problem.dilation}"
     (taps,), (width,), (out_w,) = signals.filter, signals.extent, signals.out_extent
@@ -31,7 +33,8 @@ def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
     threads = pick("conv1d_rows", problem, sums, facts.device, BLOCKS, lambda threads: threads != modelled)
     blocks = ceil_div(out_w, threads * outputs)
     piece = min(ceil_div(taps, outputs) * outputs, PIECE_BYTES // itemsize)
-    specialization = specialize("conv1d_rows", problem, facts, THREADS=threads, OUTPUTS=outputs)
+    sizes = {"THREADS": threads, "OUTPUTS": outputs, "LAYER": int(not problem.is_filter)}
+    specialization = specialize("conv1d_rows", problem, facts, **sizes)
     return launch(
         specialization,
         blocks * signals.images,
@@ -39,9 +42,10 @@ def conv1d_rows(problem: Problem, facts: Facts) -> LaunchPlan | str:
         (piece + (threads * outputs + piece) * 5 // 4) * itemsize,
         array("signal", "image", specialization),
         array("weights", "weights", specialization),
+        array("bias", "bias", specialization),
         array("out", "out", specialization),
-        *longs(width=width, out_w=out_w, taps=taps, pad=signals.pad_before[0], blocks=blocks),
-        *longs(pitch=width, out_pitch=out_w),
+        *longs(width=width, out_w=out_w, taps=taps, pad=signals.pad_before[0], pitch=width, out_pitch=out_w),
+        *ints(blocks=blocks, channels=problem.channels_out, filters=problem.channels_out // problem.groups),
         *ints(piece=piece),
         fill(problem, specialization),
     )
@@ -87,11 +91,12 @@ def _threads(signals: Problem, outputs: int, multiprocessors: int) -> int:
 
 
 def _rows(problem: Problem) -> Problem | None:
-    """The problem as one over signals, if that is what it is."""
-    if not problem.is_filter or problem.rank > 2:
+    """The problem as one over signals, if that is what it is: every output channel is one."""
+    if problem.rank == 1 and problem.op == "forward" and problem.channels_in == problem.groups:
+        signals = problem.images * problem.channels_out
+        return replace(problem, batch=(signals,), channels_in=1, channels_out=1, groups=1, bias=False)
+    if not problem.is_filter or problem.rank != 2:
         return None
-    if problem.rank == 1:
-        return problem
     if problem.filter[0] > 1 or problem.pad_before[0] or problem.pad_after[0] or problem.stride[0] > 1:
         return None
     names = ("extent", "filter", "pad_before", "pad_after", "stride", "dilation")

@@ -55,7 +55,7 @@ def planned(launcher: Launcher, call: Call) -> Plan:
     launch = launcher(problem, facts)
     assert isinstance(launch, LaunchPlan), launch
     name = launch.specialization.kernel
-    bound = kernel_bound(problem, name)
+    bound = kernel_bound(problem, name, facts.residual, facts.terms_error)
     return Plan(problem, "cupy", name, accumulator(problem, facts), launch.all, bound, ())
 
 
@@ -106,6 +106,12 @@ def out_of(launch: standin.Launch, arrays: list[np.ndarray | None]) -> np.ndarra
     result = arrays[index]
     assert result is not None
     return result
+
+
+def channels_first(call: Call, result: np.ndarray) -> np.ndarray:
+    """A result that was written with its channels last, in the axes of the problem."""
+    n, c, *extent = call.problem.out_shape
+    return np.moveaxis(result.reshape(n, *extent, c), -1, 1)
 
 
 def few(cases: Iterable[Any], *chosen: Any) -> list[Any]:

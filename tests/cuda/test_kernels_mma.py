@@ -160,7 +160,7 @@ def test_wrong_results_are_found(pattern, replacement):
     [
         ("wait_for_copies<STAGES - 2>();", "wait_for_copies<STAGES - 1>();", ("async",)),
         slow("wait_for_copies<STAGES - 2>();", "", ("async",)),
-        slow("k + half * SHARE < layer.channels_in", "true", ("bounds",)),
+        slow("k + share * SHARE < layer.channels_in", "true", ("bounds",)),
         slow("k / SHARE * SHARE < channels;", "true;", ("bounds",)),
         slow("__syncthreads();  // the weights", "// the weights", ("async", "race", "uninit")),
     ],
