@@ -8,6 +8,7 @@ from gpuconv.errors import BackendUnavailableError, UnsupportedProblemError
 from gpuconv.explanation import Explanation, explain
 from gpuconv.planned import Planned
 from gpuconv.plans import plan
+from gpuconv.scipy_patching import scipy_patch
 from gpuconv.threads import get_num_threads, set_num_threads
 from gpuconv.tracing import Step, Trace, trace
 from gpuconv.warming import warmup
@@ -33,6 +34,7 @@ __all__ = [
     "nn",
     "output_size",
     "plan",
+    "scipy_patch",
     "sepconvolve",
     "set_backend",
     "set_num_threads",

@@ -60,11 +60,7 @@ def _is_ready(backend: str) -> bool:
         return False
     from gpuconv.cpu import jit, warm
 
-    return all(
-        jit.ready(kernel)
-        for passes in (False, True)
-        for kernel in warm.kernels(_problem(), np.dtype("float32"), passes)
-    )
+    return all(jit.ready(kernel) for terms in (0, 1) for kernel in warm.kernels(_problem(), np.dtype("float32"), terms))
 
 
 def _problem() -> Any:

@@ -5,7 +5,9 @@ rounding error of the sum (or of an FFT, for long inputs). What differs: modes a
 `gpuconv.signal` lists on dtypes.
 """
 
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
+
+from numpy.typing import ArrayLike, NDArray
 
 from gpuconv.arrays import Adopted, adopt, insert_axis
 from gpuconv.dtypes import check_dtype
@@ -14,10 +16,19 @@ from gpuconv.faces import backwards, conjugated
 from gpuconv.options import Options
 from gpuconv.problem import SIZES
 from gpuconv.signal import rules
+from gpuconv.typing import AnyArray, ArrayT
 
 __all__ = ["convolve", "correlate"]
 
+Mode: TypeAlias = Literal["full", "same", "valid"]
 
+
+@overload
+def convolve(a: NDArray[Any], v: AnyArray, mode: Mode = "full") -> NDArray[Any]: ...
+@overload
+def convolve(a: ArrayT, v: AnyArray, mode: Mode = "full") -> ArrayT: ...
+@overload
+def convolve(a: ArrayLike, v: AnyArray, mode: Mode = "full") -> NDArray[Any]: ...
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     r"""Convolve two sequences, as `numpy.convolve` does.
 
@@ -51,6 +62,12 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     return _run(first, longer, shorter, mode, 0)
 
 
+@overload
+def correlate(a: NDArray[Any], v: AnyArray, mode: Mode = "valid") -> NDArray[Any]: ...
+@overload
+def correlate(a: ArrayT, v: AnyArray, mode: Mode = "valid") -> ArrayT: ...
+@overload
+def correlate(a: ArrayLike, v: AnyArray, mode: Mode = "valid") -> NDArray[Any]: ...
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     r"""Correlate two sequences, as `numpy.correlate` does.
 

@@ -33,7 +33,7 @@ SIZES = ("full", "same", "valid")
 OVERFLOWS = ("saturate", "wrap", "raise")
 ROUNDINGS = ("half_even", "trunc", "floor")
 PRECISIONS = ("strict", "standard", "fast")
-METHODS = ("auto", "direct", "separable", "fft")
+METHODS = ("auto", "direct", "separable", "low_rank", "fft")
 
 Ints = tuple[int, ...]
 DType = np.dtype[Any]

@@ -28,6 +28,8 @@ LAYERS: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (
     ((1, 2, 20, 35), (2, 1, 13, 13), {"padding": 6, "groups": 2}),
     ((3, 16, 9, 9), (8, 16, 1, 1), {}),
     ((2, 8, 70), (4, 8, 9), {"padding": 4, "stride": 3}),
+    ((2, 6, 40, 44), (6, 1, 3, 3), {"padding": 1, "groups": 6, "stride": 2}),
+    ((2, 5, 600), (10, 1, 9), {"padding": 4, "groups": 5}),
 )
 WIDE_LAYERS: tuple[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]], ...] = (  # enough channels for tensor cores
     ((3, 24, 9, 10), (20, 24, 3, 3), {"padding": 1}),
@@ -86,8 +88,14 @@ def cases() -> Iterator[tuple[str, Call]]:
         yield f"layer {weight} over {input_} {dtype} {options}", layer_call(len(weight) - 2, x, w, b, **options)
     for (input_, weight, options), dtype in itertools.product(WIDE_LAYERS, ("float16", "float32")):
         x, w, b = (_random(shape, dtype, seed) for seed, shape in enumerate((input_, weight, weight[:1])))
-        call = layer_call(len(weight) - 2, x, w, b, **options)
-        yield f"layer {weight} over {input_} {dtype} {options}, fast", replace(call, precision="fast")
+        for image, words in ((x, ""), (_channels_last(x), ", channels last")):
+            call = layer_call(len(weight) - 2, image, w, b, **options)
+            yield f"layer {weight} over {input_} {dtype} {options}, fast{words}", replace(call, precision="fast")
+
+
+def _channels_last(x: np.ndarray) -> np.ndarray:
+    """The same images with their channels side by side in memory."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
 
 
 def _filters() -> Iterator[tuple[str, Call]]:
@@ -97,6 +105,11 @@ def _filters() -> Iterator[tuple[str, Call]]:
             _random(shape, "float32"), _random(filter_, "float32", 1), Options(boundary=boundary), flipped=True
         )
         yield f"{filter_[0]}x{filter_[1]}, {shape[0]}x{shape[1]} float32, {boundary}", call
+    for boundary, filter_ in itertools.product(BOUNDARIES, ((9, 6), (40, 5))):
+        weights = _random((filter_[0], 2), "float32", 1) @ _random((2, filter_[1]), "float32", 2)
+        options = Options(boundary=boundary, method="low_rank")
+        call = filter_call(_random((20, 301), "float32"), weights, options, flipped=True)
+        yield f"{filter_[0]}x{filter_[1]} of rank 2, 20x301 float32, {boundary}", call
     for dtype, weights, out in itertools.product(IMAGE_DTYPES, ("float32", "int8"), (None, "uint8")):
         options = Options(boundary="symmetric", out_dtype=out)
         call = filter_call(_random((33, 70), dtype), _random((3, 3), weights, 1), options, flipped=False)

@@ -54,6 +54,12 @@ def test_under_the_simulator(numba, file):
     simulate(f"numba_sim/{file}.py")
 
 
+@pytest.mark.slow
+def test_faces_under_the_simulator(numba):
+    """Calls drawn from all arguments, beside SciPy's, OpenCV's and torch's: a minute."""
+    simulate("test_faces.py", "test_faces_opencv.py", "test_faces_layers.py", "-k", "numba_cuda and test_calls")
+
+
 def test_machine_code_computes_the_right_thing(machine_code):
     execute(("sm_75", "sm_86", "sm_90"), "numba_driver/cases.py")
 

@@ -12,6 +12,7 @@ import gpuconv
 import gpuconv.nn
 from gpuconv.dtypes import bfloat16, float_limits
 from gpuconv.engine import Call
+from gpuconv.nn.weight_gradient import gradient_call
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="bfloat16 needs ml_dtypes")
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -91,6 +92,13 @@ def test_out_and_strides(backend):
     x, out = random((20, 60), BF16)[::-1, ::2], np.empty((20, 30), BF16)
     assert gpuconv.convolve(x, np.ones((3, 3), "f4"), out=out, backend=backend) is out
     np.testing.assert_array_equal(out, check_convolve(x.copy(), np.ones((3, 3), "f4"), backend=backend))
+
+
+def test_gradients_of_weights(backend):
+    x, w = random((2, 4, 9, 11), BF16), random((6, 2, 3, 3), BF16, 1)
+    grad = random(gpuconv.nn.conv2d(x, w, groups=2, stride=2).shape, BF16, 2)
+    with gpuconv.backend(backend):
+        check_call(gradient_call(2, x, w.shape, grad, groups=2, stride=2))
 
 
 def test_torch_tensors():

@@ -221,8 +221,7 @@ def test_out_is_checked_every_time():
 
 def test_other_arrays_than_numpys_are_what_they_were():
     convolve()
-    with pytest.raises(TypeError, match="masked array"):
-        convolve(np.ma.masked_equal(X, 0))
+    assert isinstance(convolve(np.ma.masked_equal(X, 0)), np.ma.MaskedArray)
     torch = pytest.importorskip("torch")
     for _ in range(2):
         assert isinstance(convolve(torch.from_numpy(X)), torch.Tensor)

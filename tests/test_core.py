@@ -175,6 +175,11 @@ def test_sepconvolve(backend, dtype, boundary):
     check_sepconvolve(x, factors, boundary=boundary, size="full", stride=(1, 2), dilation=2, backend=backend)
 
 
+@pytest.mark.parametrize("lengths", [(3, 1), (1, 3), (1, 1)])
+def test_sepconvolve_with_one_tap(backend, lengths):
+    check_sepconvolve(random((20, 33), "f4"), [random(k, "f4", k) for k in lengths], backend=backend)
+
+
 def test_sepconvolve_in_any_rank():
     for rank in (1, 2, 3):
         x = random((7, 8, 9)[:rank], "f8")
@@ -208,7 +213,7 @@ REFUSED = [
     (TypeError, "longdouble is not supported", {"x": X.astype(np.longdouble)}),
     (TypeError, "longdouble is not supported", {"weights": W.astype(np.clongdouble)}),
     (TypeError, "got dtype <U1", {"weights": [["a"]]}),
-    (TypeError, "masked array", {"x": np.ma.masked_equal(X, 0)}),
+    (TypeError, "masked array", {"weights": np.ma.masked_equal(W, 0)}),
     (TypeError, "out_dtype must be complex", {"x": X + 1j, "out_dtype": "i4"}),
     (TypeError, "out_dtype must be complex", {"weights": W * 1j, "out_dtype": "f4"}),
     (TypeError, "compute_dtype must be able to hold x; got float32", {"x": X + 1j, "compute_dtype": "f4"}),

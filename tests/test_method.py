@@ -45,9 +45,9 @@ def test_methods_agree_with_the_oracle(problem, method):
     check_convolve(x, weights, method=method, backend="numpy", **options)
 
 
-@pytest.mark.parametrize("method", ["direct", "separable", "fft"])
+@pytest.mark.parametrize("method", ["direct", "separable", "low_rank", "fft"])
 def test_methods_on_every_backend(backend, method):
-    weights = (OUTER if method == "separable" else DENSE).astype("f4")
+    weights = {"separable": OUTER, "low_rank": OUTER + OUTER.T}.get(method, DENSE).astype("f4")
     x = random((2, 20, 23), "f4")
     if backend == "numba_cuda" and method != "direct":
         with pytest.raises(gpuconv.UnsupportedProblemError, match=f"method='{method}'"):
@@ -76,7 +76,7 @@ def test_what_is_named_is_taken():
 @pytest.mark.parametrize("function", [gpuconv.convolve, gpuconv.correlate])
 def test_unknown_names(function):
     with pytest.raises(
-        ValueError, match=r"method must be one of .*'separable', 'fft'; got 'fftt'; did you mean 'fft'\?"
+        ValueError, match=r"method must be one of .*'separable', 'low_rank', 'fft'; got 'fftt'; did you mean 'fft'\?"
     ):
         function([1.0, 2.0], [1.0], method="fftt")
 

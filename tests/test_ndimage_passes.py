@@ -131,6 +131,14 @@ def test_every_backend(backend, name):
         check(name, x, *args, mode="mirror")
 
 
+def test_volumes_on_every_backend(backend):
+    """Kernels filter two axes at a time."""
+    x = values((6, 9, 7), "f4")
+    with gpuconv.backend(backend):
+        check("gaussian_filter", x, (0.8, 1.2, 0.5), mode="wrap")
+        check("sobel", x, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "args", "options"),
     [

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HEAVY = ("cupy", "numba", "torch", "scipy", "typer", "rich", "pyvips", "matplotlib")
+HEAVY = ("cupy", "numba", "torch", "jax", "xarray", "pandas", "scipy", "typer", "rich", "pyvips", "matplotlib")
 
 
 def run(*command: str | Path, **options) -> str:

@@ -67,8 +67,8 @@ def test_modules_are_torchs(rank, stride, padding, mode):
 
 def test_operators_are_well_registered():
     x, weight, bias = tensor(1, 2, 5), tensor(3, 2, 3, seed=1), tensor(3, seed=2)
-    torch.library.opcheck(convolution, (x, weight, bias, [2], [1], [1], 1, "zeros"))
-    torch.library.opcheck(convolution, (x, weight, None, [1], [], [2], 1, "reflect"))
+    torch.library.opcheck(convolution, (x, weight, bias, [2], [1], [1], 1, "zeros", "strict"))
+    torch.library.opcheck(convolution, (x, weight, None, [1], [], [2], 1, "reflect", "fast"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own

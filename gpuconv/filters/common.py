@@ -1,6 +1,6 @@
 """What all filters share: their options, the call of the core, and the conversion of the result."""
 
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from gpuconv.core import convolve, sepconvolve
 class Options(TypedDict, total=False):
     """Keyword arguments that every filter takes, as in `gpuconv.convolve`; boundary is "symmetric" unless given."""
 
-    boundary: str
+    boundary: Literal["zero", "constant", "edge", "symmetric", "mirror", "wrap"]
     fill: float
     channel_axis: int | None
     backend: str | None

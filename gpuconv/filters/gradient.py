@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gpuconv.arrays import adopt
 from gpuconv.engine import Call, execute
 from gpuconv.errors import UnsupportedProblemError
 from gpuconv.filters.common import Options, as_image, integer_dtype, response
@@ -22,9 +23,10 @@ def gradient_magnitude(image: Any, derivative: Callable[[int], np.ndarray], opti
     try:
         return execute(call)
     except UnsupportedProblemError:
-        down, along = (response(image, weights, options) for weights in taps)
+        x = adopt("image", image)
+        down, along = (response(x.plain, weights, options) for weights in taps)
     library = sys.modules[type(down).__module__.partition(".")[0]]  # numpy, cupy or torch
-    return as_image(image, library.hypot(down, along), options)
+    return x.in_kind(as_image(x.plain, library.hypot(down, along), options))
 
 
 def magnitude_call(image: Any, filters: tuple[np.ndarray, ...], options: CoreOptions) -> Call:

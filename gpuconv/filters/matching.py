@@ -59,12 +59,13 @@ def match_template(image: Any, template: Any, **options: Unpack[Options]) -> Any
     keywords: dict[str, Any] = {"boundary": "symmetric", **options, "precision": "strict"}
     ones = [np.ones(n) for n in taps.shape]
     alone: dict[str, Any] = {"channel_axis": options.get("channel_axis"), "backend": options.get("backend")}
-    pixels = convolve(image, np.ones((1, 1)), compute_dtype="float64", out_dtype="float64", **alone)
+    x = adopt("image", image)
+    pixels = convolve(x.plain, np.ones((1, 1)), compute_dtype="float64", out_dtype="float64", **alone)
     sums = sepconvolve(pixels, ones, **keywords)
     squares = sepconvolve(pixels * pixels, ones, **keywords | {"fill": options.get("fill", 0) ** 2})
     matched = convolve(pixels, taps, **keywords)
     result = _quotient(matched, squares - sums * sums / taps.size, squares)
-    return convolve(result, np.ones((1, 1)), out_dtype=out_dtype, **alone)
+    return x.in_kind(convolve(result, np.ones((1, 1)), out_dtype=out_dtype, **alone))
 
 
 def _quotient(matched: Any, variance: Any, squares: Any) -> Any:

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Unpack
 
+from gpuconv.arrays import adopt
 from gpuconv.filters import weights
 from gpuconv.filters.common import Options, apply, as_image, response
 
@@ -127,6 +128,7 @@ def unsharp_mask(image: Any, sigma: float = 1.0, amount: float = 1.0, **options:
     """
     if not math.isfinite(amount):
         raise ValueError(f"amount must be finite; got {amount}")
-    factor = weights.gaussian(sigma)
-    blurred = response(image, (factor, factor), options)
-    return as_image(image, image + float(amount) * (image - blurred), options)
+    factor, x = weights.gaussian(sigma), adopt("image", image)
+    pixels = x.plain
+    blurred = response(pixels, (factor, factor), options)
+    return x.in_kind(as_image(pixels, pixels + float(amount) * (pixels - blurred), options))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import adopt
-from gpuconv.ndimage.output import find_target
+from gpuconv.ndimage.output import find_target, written
 from gpuconv.ndimage.passes import per_axis, run
 from gpuconv.ndimage.rules import filter_numbers
 
@@ -101,14 +101,7 @@ def generic_gradient_magnitude(
     >>> ndimage.generic_gradient_magnitude(np.array([[0.0, 3, 3], [4, 7, 7], [4, 7, 7]]), ndimage.sobel)[1, 1]
     np.float64(20.0)
     """
-    axes = filter_numbers(axes, np.ndim(input))
-    summed = _sum_of_parts(input, derivative, output, mode, cval, extra_arguments, extra_keywords, axes, squared=True)
-    if not axes:
-        return summed
-    if isinstance(summed, np.ndarray):
-        return np.sqrt(summed, summed, casting="unsafe")
-    summed[...] = summed**0.5
-    return summed
+    return _sum_of_parts(input, derivative, output, mode, cval, extra_arguments, extra_keywords, axes, magnitude=True)
 
 
 def _sum_of_parts(
@@ -121,25 +114,26 @@ def _sum_of_parts(
     keywords: Mapping[str, Any] | None,
     axes: Any,
     *,
-    squared: bool = False,
+    magnitude: bool = False,
 ) -> Any:
-    """Add up the parts in the output dtype, in the output array if there is one."""
+    """Add up the parts (for a magnitude their squares, and take the root) in the output dtype and array."""
     x = adopt("input", input)
     numbers = filter_numbers(axes, x.view.ndim)
     target = find_target(output, x, x.view.dtype.kind == "c")
     if not numbers:
         return run(input, [], output, cval)
-    total = x.deliver(x.empty(x.view.shape, target.dtype))
+    image, total = x.plain, x.empty(x.view.shape, target.dtype).plain
     first, *others = zip(numbers, per_axis(mode, len(numbers)), strict=True)
-    part(input, first[0], total, first[1], cval, *arguments, **(keywords or {}))
-    if squared:
+    part(image, first[0], total, first[1], cval, *arguments, **(keywords or {}))
+    if magnitude:
         total *= total
     for axis, one in others:
-        more = part(input, axis, target.dtype, one, cval, *arguments, **(keywords or {}))
-        if squared:
+        more = part(image, axis, target.dtype, one, cval, *arguments, **(keywords or {}))
+        if magnitude:
             more *= more
         total += more
+    if magnitude:
+        total[...] = np.sqrt(total) if isinstance(total, np.ndarray) else total**0.5
     if target.array is None:
-        return total
-    target.array[...] = total
-    return target.array
+        return x.in_kind(total)
+    return written(total, target.array)

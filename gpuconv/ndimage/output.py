@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.arrays import Adopted, adopt
+from gpuconv.arrays import PLAIN, Adopted, adopt
 from gpuconv.faces import as_boolean
 from gpuconv.problem import DType
 
@@ -65,10 +65,14 @@ def deliver(result: Any, target: Target) -> Any:
         result = as_boolean(result)
     elif isinstance(result, np.ndarray):
         result = result.astype(target.dtype, copy=False)
-    if target.array is None:
-        return result
-    target.array[...] = result
-    return target.array
+    return result if target.array is None else written(result, target.array)
+
+
+def written(result: Any, array: Any) -> Any:
+    """The array of the caller with the result in it."""
+    adopted = adopt("output", array)
+    (array if adopted.library in PLAIN else adopted.plain)[...] = result
+    return array
 
 
 def _of_array(output: Any, x: Adopted) -> tuple[DType, Any]:

@@ -1,7 +1,8 @@
 """Filters made of 1D passes, one axis after another, or of one fused pass where that gives the same.
 
-SciPy converts to the output dtype after every pass. Integers are therefore filtered pass by pass; floats in one, with
-the outer product of the weights, where the boundary allows it: a constant outside other than 0 would be filtered too.
+SciPy converts to the output dtype after every pass. Integers are therefore filtered pass by pass; floats in one over
+the last two axes, with the outer product of the weights, where the boundary allows it: a constant outside other than 0
+would be filtered too.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv.arrays import adopt
+from gpuconv.arrays import Adopted, adopt
 from gpuconv.core import sepconvolve
-from gpuconv.ndimage.output import Target, find_target
+from gpuconv.ndimage.output import Target, deliver, find_target
 from gpuconv.ndimage.rules import BOUNDARIES, boundary_of, fill_value, filter_line
 
 
@@ -40,14 +41,28 @@ def run(image: Any, passes: Sequence[Pass], output: Any, cval: Any) -> Any:
     """Filter an image by all passes; without any it is copied."""
     x = adopt("input", image)
     target = find_target(output, x, x.view.dtype.kind == "c")
-    if not passes:
-        passes = [Pass(-1, np.ones(1), "reflect")] if x.view.ndim else []
+    if not x.view.ndim:
+        return _number(x, target)
+    passes = passes or [Pass(-1, np.ones(1), "reflect")]
     if _fusable(passes, target, x.view.shape, cval, x.view.dtype.kind):
-        return _fused(image, passes, target)
+        *first, row, column = sorted(passes, key=lambda one: one.axis)
+        for one in first:  # kernels filter two axes at a time
+            image = filter_line(image, one.weights, one.axis, target.engine_dtype, one.mode, cval, 0, flipped=False)
+        return _fused(image, [row, column], target)
     for last, one in enumerate(passes, start=1 - len(passes)):
         to = target.engine_dtype if last else target.dtype if target.array is None else target.array
         image = filter_line(image, one.weights, one.axis, to, one.mode, cval, one.origin, flipped=False)
     return image
+
+
+def _number(x: Adopted, target: Target) -> Any:
+    """An image without axes: nothing but its dtype changes."""
+    if x.on_device:
+        return x.original
+    converted = filter_line(np.reshape(x.view, 1), np.ones(1), 0, target.engine_dtype, "reflect", 0.0, 0, flipped=False)
+    result = x.empty((), target.engine_dtype)
+    result.view[...] = converted[0]
+    return deliver(x.deliver(result), target)
 
 
 def _fusable(passes: Sequence[Pass], target: Target, shape: Any, cval: Any, kind: str) -> bool:
@@ -60,8 +75,7 @@ def _fusable(passes: Sequence[Pass], target: Target, shape: Any, cval: Any, kind
     return target.dtype.kind in "fc" and not filled
 
 
-def _fused(image: Any, passes: Sequence[Pass], target: Target) -> Any:
-    ordered = sorted(passes, key=lambda one: one.axis)
+def _fused(image: Any, ordered: Sequence[Pass], target: Target) -> Any:
     boundary = BOUNDARIES[ordered[0].mode]
     return sepconvolve(
         image,

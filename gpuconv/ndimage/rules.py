@@ -96,9 +96,12 @@ def _run(x: Adopted, taps: Adopted, target: Target, options: Options) -> Any:
         taps, options = replace(taps, view=insert_axis(taps.view, 0)), replace(options, axes=(-1,), origin=(0,))
     if target.direct and x.view.ndim:
         return execute(adopted_call(x, taps, replace(options, out=target.array), flipped=False))
-    image = x if x.view.ndim else replace(x, view=insert_axis(x.view, 0))
+    image = adopt("input", x.plain)
+    if not x.view.ndim:
+        image = replace(image, view=insert_axis(image.view, 0))
     result = execute(adopted_call(image, taps, options, flipped=False))
-    return deliver(result.reshape(x.view.shape), target)
+    delivered = deliver(result.reshape(x.view.shape), target)
+    return x.in_kind(delivered) if target.array is None else delivered
 
 
 def boundary_of(mode: Any) -> str:

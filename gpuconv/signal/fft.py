@@ -67,10 +67,10 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     check_choice("mode", mode, SIZES)
     chosen = _convolved_axes(axes, first, second)
     if not chosen:
-        return _centred(rules.product(first, second), first.view.shape, mode)
+        return first.in_kind(_centred(first.plain * second.plain, first.view.shape, mode))
     if mode == "valid" and rules.smaller(first, second, chosen):
         first, second = second, first
-    return _centred(_along(first, second, chosen, mode), first.view.shape, mode)
+    return first.in_kind(_centred(_along(first, second, chosen, mode), first.view.shape, mode))
 
 
 def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
@@ -174,7 +174,7 @@ def _convolved_axes(axes: Any, first: Adopted, second: Adopted) -> Ints:
 
 
 def _along(first: Adopted, second: Adopted, axes: Ints, mode: str) -> Any:
-    """Convolve along `axes`, one call for every part of the weights that differs."""
+    """Convolve plain arrays along `axes`, one call for every part of the weights that differs."""
     dtype = _float_dtype(first, second)
     shape = [max(n, k) for n, k in zip(first.view.shape, second.view.shape, strict=True)]
     for axis in axes:
@@ -194,7 +194,7 @@ def _along(first: Adopted, second: Adopted, axes: Ints, mode: str) -> Any:
         part = replace(first, view=pick(image, here)), replace(second, view=pick(weights, flat | at))
         call = adopted_call(*part, options, flipped=True)
         execute(replace(call, out=replace(result, view=pick(result.view, at))))
-    return first.deliver(result)
+    return result.plain
 
 
 def _centred(result: Any, shape: Ints, mode: str) -> Any:

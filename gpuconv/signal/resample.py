@@ -100,7 +100,7 @@ def _resample(x: Adopted, taps: np.ndarray, up: int, down: int, axis: int, mode:
         operands = Operands(image, weights[None, None])
         into = Adopted(every(out, ndim - 1, phase.start, step, phase.count), result.library, result.original)
         execute(Call(problem, x, operands, (*range(ndim - 1), ndim), into, "strict"))
-    return x.deliver(result)
+    return x.deliver(result, [None if other == axis else slice(None) for other in range(ndim)])
 
 
 def _problem(image: Any, taps: int, phase: Phase, stride: int, dtype: DType, mode: str, cval: complex) -> Problem:

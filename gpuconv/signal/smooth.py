@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from gpuconv import ndimage
 from gpuconv.arrays import adopt
 from gpuconv.core import correlate, sepconvolve
 from gpuconv.errors import check_choice
+from gpuconv.ndimage.linear import convolve1d
 
 EDGES = ("mirror", "constant", "nearest", "interp", "wrap")
 
@@ -68,25 +68,24 @@ def savgol_filter(
     array([1.657, 3.171, 3.543, 2.857, 0.657, 0.171, 1.   , 4.   , 9.   ])
     """
     check_choice("mode", mode, EDGES)
-    signals = adopt("x", x)
-    if signals.view.dtype not in (np.float32, np.float64):
-        signals = adopt("x", correlate(x, np.ones((1,) * signals.view.ndim), compute_dtype="float64", out_dtype="f8"))
-    axis = normalize_axis_index(axis, signals.view.ndim)
+    given = adopt("x", x)
+    signals, ndim = given.plain, given.view.ndim
+    if given.view.dtype not in (np.float32, np.float64):
+        signals = correlate(signals, np.ones((1,) * ndim), compute_dtype="float64", out_dtype="float64")
+    axis = normalize_axis_index(axis, ndim)
     if polyorder >= window_length:
         raise ValueError(f"polyorder must be less than window_length ({window_length}); got {polyorder}")
-    if mode == "interp" and window_length > signals.view.shape[axis]:
-        raise ValueError(
-            f"mode='interp' needs a window no longer than x ({signals.view.shape[axis]}); got {window_length}"
-        )
+    if mode == "interp" and window_length > signals.shape[axis]:
+        raise ValueError(f"mode='interp' needs a window no longer than x ({signals.shape[axis]}); got {window_length}")
     fit = _fit(window_length, polyorder, deriv, delta)
     weights = fit(np.array([(window_length - 1) / 2]))[0][::-1]
     outside = "constant" if mode == "interp" else mode
-    result = ndimage.convolve1d(signals.original, weights, axis, mode=outside, cval=cval)
+    result = convolve1d(signals, weights, axis, mode=outside, cval=cval)
     if mode == "interp":
         half = window_length // 2
-        _replace(signals.original, result, axis, fit(np.arange(half)), first=True)
-        _replace(signals.original, result, axis, fit(np.arange(window_length - half, window_length)), first=False)
-    return result
+        _replace(signals, result, axis, fit(np.arange(half)), first=True)
+        _replace(signals, result, axis, fit(np.arange(window_length - half, window_length)), first=False)
+    return given.in_kind(result)
 
 
 def sepfir2d(input: Any, hrow: Any, hcol: Any) -> Any:  # noqa: A002 - scipy.signal's name

@@ -1084,7 +1084,7 @@ const std::map<std::string, OpInfo> kAluOps = {
     {"MUFU", {execMufu, "RCP RSQ SQRT EX2 LG2 SIN COS TANH RCP64H RSQ64H F16"}},
     {"DADD", {execDadd, "RM RP RZ"}}, {"DMUL", {execDmul, "RM RP RZ"}}, {"DFMA", {execDfma, "RM RP RZ"}},
     {"I2F", {execI2f, "U8 S8 U16 S16 U32 S32 U64 S64 F16 F64 BF16 RM RP RZ"}}, {"UI2F", {execI2f, "U32 S32 RM RP RZ"}}, {"I2FP", {execI2f, "F32 U32 S32 RM RP RZ"}},
-    {"F2I", {execF2i, "FTZ NTZ TRUNC FLOOR CEIL U8 S8 U16 S16 U32 U64 S64 F64 F16 BF16"}},
+    {"F2I", {execF2i, "FTZ NTZ TRUNC FLOOR CEIL U8 S8 U16 S16 U32 U64 S64 F64 F16 BF16"}}, {"UF2I", {execF2i, "FTZ NTZ TRUNC FLOOR CEIL U32"}},
     {"F2F", {execF2f, "FTZ SAT F64 F32 F16 BF16 RM RP RZ"}}, {"F2FP", {execF2fp, "F16 F32 BF16 PACK_AB RELU"}}, {"FRND", {execFrnd, "FTZ F64 TRUNC FLOOR CEIL"}},
     {"HADD2", {execHadd2, "F32 BF16_V2 SAT MMA"}}, {"HMUL2", {execHmul2, "BF16_V2 SAT MMA"}}, {"HFMA2", {execHfma2, "BF16_V2 SAT RELU MMA F32"}},
     {"HMNMX2", {execHmnmx2, "BF16_V2 NAN"}}, {"HSETP2", {execHsetp2, "BF16_V2 LT LE GT GE EQ NE LTU LEU GTU GEU EQU NEU NUM NAN AND OR XOR"}},
