@@ -13,7 +13,7 @@ from .cells import SIZES, TAPS, Cell, cells, contenders, set_threads
 from .timing import interleaved
 from .verify import verified
 
-WORKS = ("direct", "separable", "signal", "rows", *layers.WORKS)
+WORKS = ("direct", "log", "separable", "signal", "rows", *layers.WORKS)
 
 
 def main() -> int:

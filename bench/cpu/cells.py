@@ -1,7 +1,7 @@
 """What is timed: cells of (work, dtype, size, taps), and who computes each.
 
 Everyone computes the same: correlation with zeros outside the image, rounded to nearest for uint8. Random weights are
-not separable; separable ones are a Gaussian.
+not separable; separable ones are a Gaussian, those of "log" the Laplacian of one: a sum of two outer products.
 """
 
 import importlib
@@ -19,6 +19,8 @@ import gpuconv
 SIZES = (256, 512, 1024, 2048, 4096)
 TAPS = (3, 5, 7, 11, 15, 31)
 DTYPES = ("f4", "f8", "u1")
+LOG_TAPS = (9, 15, 31)
+IMAGE_FILTERS = ("direct", "log")
 SIGNAL = 1_000_000
 SIGNAL_TAPS = (5, 16, 31, 64, 256, 1024)
 SLOW = 3e9  # products that peers of one product at a time are not asked for
@@ -30,7 +32,7 @@ Runs = dict[str, Callable[[], Any]]
 class Cell:
     """One comparison."""
 
-    work: str  # "direct", "separable", "signal" or "rows"
+    work: str  # "direct", "log", "separable", "signal" or "rows"
     dtype: str
     size: int  # of a square image, or samples
     taps: int  # along each axis
@@ -42,7 +44,7 @@ class Cell:
     def products(self) -> float:
         """Products that the definition needs."""
         outputs = self.size if self.work == "signal" else self.size**2
-        return float(outputs * self.taps ** (2 if self.work == "direct" else 1))
+        return float(outputs * self.taps ** (2 if self.work in IMAGE_FILTERS else 1))
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """Image and weights; separable weights are one factor, used twice."""
@@ -51,16 +53,28 @@ class Cell:
         x = (rng.random(shape) * 255).astype(self.dtype)
         if self.work == "separable":
             w = np.exp(-0.5 * (np.arange(self.taps) - self.taps // 2) ** 2 / (self.taps / 6) ** 2)
+        elif self.work == "log":
+            w = _laplacian_of_gaussian(self.taps)
         else:
             w = rng.random((self.taps,) * (2 if self.work == "direct" else 1))
-        return x, (w / w.sum()).astype("f8" if self.dtype == "f8" else "f4")
+        return x, (w / np.abs(w).sum()).astype("f8" if self.dtype == "f8" else "f4")
+
+
+def _laplacian_of_gaussian(taps: int) -> np.ndarray:
+    """Of sigma = taps / 7."""
+    squares = ((np.arange(taps) - taps // 2) / (taps / 7)) ** 2
+    radius = np.add.outer(squares, squares)
+    weights: np.ndarray = (radius - 2) * np.exp(-radius / 2)
+    return weights
 
 
 def cells(works: tuple[str, ...], sizes: tuple[int, ...], taps: tuple[int, ...]) -> Iterator[Cell]:
     """Every cell of some works."""
-    for work in (w for w in works if w in ("direct", "separable", "signal", "rows")):
+    for work in (w for w in works if w in ("direct", "log", "separable", "signal", "rows")):
         for dtype in DTYPES:
-            if work in ("direct", "separable"):
+            if work == "log":
+                yield from (Cell(work, dtype, size, k) for size in sizes for k in LOG_TAPS)
+            elif work in ("direct", "separable"):
                 yield from (Cell(work, dtype, size, k) for size in sizes for k in taps)
             elif dtype != "u1":
                 size, signal_taps = (SIGNAL, SIGNAL_TAPS) if work == "signal" else (1000, SIGNAL_TAPS[:4])
@@ -102,7 +116,7 @@ def _gpuconv(cell: Cell, x: np.ndarray, w: np.ndarray, backend: str) -> Any:
 
 
 def _opencv(cell: Cell, x: np.ndarray, w: np.ndarray, cv2: ModuleType) -> Runs:
-    if cell.work == "direct":
+    if cell.work in IMAGE_FILTERS:
         return {"cv2.filter2D": partial(cv2.filter2D, x, -1, w, borderType=cv2.BORDER_CONSTANT)}
     if cell.work != "separable":
         return {}
@@ -114,7 +128,7 @@ def _opencv(cell: Cell, x: np.ndarray, w: np.ndarray, cv2: ModuleType) -> Runs:
 def _ndimage(cell: Cell, x: np.ndarray, w: np.ndarray, ndimage: ModuleType) -> Runs:
     if x.dtype == "u1" or cell.products > SLOW / 10:  # it truncates uint8
         return {}
-    if cell.work == "direct":
+    if cell.work in IMAGE_FILTERS:
         return {"ndimage.correlate": partial(ndimage.correlate, x, w, mode="constant")}
     if cell.work == "separable":
         return {
@@ -142,9 +156,9 @@ def _torch(cell: Cell, x: np.ndarray, w: np.ndarray, torch: ModuleType) -> Runs:
         return {}
     functional = torch.nn.functional
     images, weights = torch.from_numpy(np.atleast_2d(x))[:, None], torch.from_numpy(w)[None, None]
-    if cell.work == "direct":
+    if cell.work in IMAGE_FILTERS:
         images = images.transpose(0, 1)[None]
-    run = functional.conv2d if cell.work == "direct" else functional.conv1d
+    run = functional.conv2d if cell.work in IMAGE_FILTERS else functional.conv1d
 
     def convolve() -> Any:
         with torch.no_grad(), warnings.catch_warnings():

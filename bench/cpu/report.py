@@ -14,6 +14,7 @@ SCIPY = ("signal.", "ndimage.", "np.")
 NAMES = {"f4": "float32", "f8": "float64", "u1": "uint8"}
 TITLES = {
     "direct": "Filters that are not separable, K x K",
+    "log": "Laplacian of a Gaussian, K x K: a sum of two outer products",
     "separable": "Separable filters, K x K",
     "signal": "One signal of 1,000,000 samples, K taps",
     "rows": "1000 signals of 1000 samples, K taps",
@@ -126,7 +127,7 @@ def _table(
         for size in sizes:
             cells = [_cell(rows.get((work, dtype, size, k, threads)), ours, prefix) for k in taps]
             if any(cells):
-                shape = f"{size} x {size}" if work in ("direct", "separable") else ""
+                shape = f"{size} x {size}" if work in ("direct", "log", "separable") else ""
                 lines.append(f"| {NAMES[dtype]} {shape} | " + " | ".join(cells) + " |")
     return lines
 

@@ -55,10 +55,11 @@ def _case(launch: Any) -> Case:
 def _multiply_adds(kernel: str, sums: str, constants: dict[str, int]) -> int | None:
     """Taps times outputs of a thread, where a kernel unrolls every tap of one filter; None where it does not."""
     vector = {"float": 4, "double": 2}.get(sums)
-    across = {"conv2d_tiled": 1, "conv2d_small": vector, "depthwise_small": vector}.get(kernel)
-    if vector is None or across is None or (kernel == "conv2d_small" and constants["FILTERS"] > 1):
+    across = {"conv2d_tiled": 1} | dict.fromkeys(("conv2d_small", "depthwise_small", "depthwise_strided"), vector)
+    if vector is None or kernel not in across or (kernel == "conv2d_small" and constants["FILTERS"] > 1):
         return None
-    return constants["FILTER_H"] * constants["FILTER_W"] * constants["ROWS"] * across
+    outputs = constants["ROWS"] * across[kernel] // constants.get("STRIDE_W", 1)
+    return constants["FILTER_H"] * constants["FILTER_W"] * outputs
 
 
 def fresh(cases: Sequence[Case]) -> dict[str, Any]:
