@@ -2,9 +2,9 @@
 
     python examples/digits.py [OUTPUT]
 
-Needs PyTorch, scikit-learn (its 1797 images of 8 x 8 pixels) and matplotlib. Two layers of gpuconv.torch with a ReLU
-and a dense layer behind them. It reads at least 95 of 100 digits that it has not
-seen. The picture shows the stored intermediates of one digit: the input, the feature maps of both layers, the scores.
+Needs PyTorch, scikit-learn (its 1797 images of 8 x 8 pixels) and matplotlib. Two layers of gpuconv.torch, each with a
+ReLU behind it, and a dense layer at the end read at least 95 of 100 digits that they have not seen. The picture shows
+what is kept of one digit: the input and the feature maps of both layers.
 
 Forward, a layer computes y = w * x + b and keeps x and w. Backward, it is given g = dL/dy and returns
 dL/dx (what the filters give back to the samples they took from: a transposed layer), dL/dw (each tap's sum of
@@ -26,7 +26,7 @@ ACCURACY = 0.95  # on digits that the network has not seen
 
 
 class Network(torch.nn.Module):
-    """Two convolutional layers, and a score for each digit from the means of the feature maps."""
+    """Two convolutional layers, and a score for each digit from all samples of the last feature maps."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """gpuconv: convolution of signals, images and layers, on CUDA GPUs and on the CPU."""
 
-from gpuconv import filters, ndimage, nn, signal
+from gpuconv import filters, ndimage, nn, numpy, opencv, signal
 from gpuconv.backends import backend, set_backend
 from gpuconv.caches import Cache, cache_info, clear_cache
 from gpuconv.core import convolve, correlate, output_size, sepconvolve
@@ -32,6 +32,8 @@ __all__ = [
     "get_num_threads",
     "ndimage",
     "nn",
+    "numpy",
+    "opencv",
     "output_size",
     "plan",
     "scipy_patch",

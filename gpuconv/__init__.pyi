@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from gpuconv import filters as filters
 from gpuconv import ndimage as ndimage
 from gpuconv import nn as nn
+from gpuconv import numpy as numpy
+from gpuconv import opencv as opencv
 from gpuconv import signal as signal
 from gpuconv.backends import backend as backend
 from gpuconv.backends import set_backend as set_backend
@@ -52,6 +54,8 @@ __all__ = [
     "get_num_threads",
     "ndimage",
     "nn",
+    "numpy",
+    "opencv",
     "output_size",
     "plan",
     "scipy_patch",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import Adopted, adopt
+from gpuconv.arrays.labels import check_dims
 from gpuconv.dtypes import check_dtype, is_integer
 from gpuconv.errors import check_choice
 from gpuconv.problem import BOUNDARIES, METHODS, OVERFLOWS, PRECISIONS, ROUNDINGS, SIZES, DType, Ints, same_pad
@@ -82,7 +83,7 @@ def spatial_axes(ndim: int, rank: int, axes: PerAxis | None, channel_axis: int |
         return tuple(axis for axis in range(ndim) if axis != channel)[-rank:]
     if axes is None:
         return tuple(range(ndim - rank, ndim))
-    chosen = tuple(axis_number("axes", axis, ndim) for axis in ([axes] if isinstance(axes, int) else axes))
+    chosen = tuple(axis_number("axes", axis, ndim) for axis in ([axes] if isinstance(axes, int | np.integer) else axes))
     if len(chosen) != rank or len(set(chosen)) != rank:
         raise ValueError(f"axes must name {rank} different axes, one per axis of the weights; got {axes}")
     return chosen
@@ -138,6 +139,7 @@ def check_out(out: Any, x: Adopted, shape: Ints, dtype: DType) -> Adopted:
     target = adopt("out", out)
     if target.library == "numpy" and not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an array; got {type(out).__name__}")
+    check_dims(x, target, "out")
     if target.view.shape != shape:
         raise ValueError(f"out must have shape {shape}; got {target.view.shape}")
     if target.view.dtype != dtype:
@@ -147,7 +149,16 @@ def check_out(out: Any, x: Adopted, shape: Ints, dtype: DType) -> Adopted:
         raise ValueError("out must be writeable; got a read-only array")
     if target.place != x.place:
         raise ValueError(f"out must be where x is ({x.place}); got {target.place}")
+    if any(n > 1 and step == 0 for n, step in zip(shape, target.view.strides, strict=True)):
+        raise ValueError(f"out must have a place for each sample; got strides {target.view.strides}")
+    if target.data is not None and not target.on_device and not _is_seen_in_place(target):
+        raise TypeError(f"out must be seen without a copy, which a {type(out).__name__} of its dtypes is not")
     return target
+
+
+def _is_seen_in_place(out: Adopted) -> bool:
+    """Whether what is written to the view is written to the labelled array: not to columns of several dtypes."""
+    return out.view.size == 0 or np.may_share_memory(out.view, np.asarray(out.original))
 
 
 def axis_number(name: str, axis: Any, ndim: int) -> int:

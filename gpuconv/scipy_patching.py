@@ -59,8 +59,8 @@ def scipy_patch() -> Iterator[None]:
     try:
         yield
     finally:
+        _leave()  # first: a generator that is closed in another context cannot reset the variable
         _inside.reset(token)
-        _leave()
 
 
 def _enter() -> None:

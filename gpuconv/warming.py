@@ -40,7 +40,7 @@ def warmup(backend: str | None = None, progress: Progress | None = None) -> dict
     --------
     >>> import gpuconv
     >>> gpuconv.warmup()  # doctest: +SKIP
-    {'cupy': 63, 'cpu': 262}
+    {'cupy': 93, 'cpu': 349}
     """
     if backend is None:
         names = [name for name in COMPILED if backends.reason_unavailable(name) is None]

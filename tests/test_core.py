@@ -137,6 +137,12 @@ def test_out(backend):
     assert not strided[1::2].any()
 
 
+def test_out_that_holds_a_place_twice_is_refused():
+    rows = np.lib.stride_tricks.as_strided(np.zeros(4), (3, 4), (0, 8))  # as tensor.expand makes them
+    with pytest.raises(ValueError, match=r"out must have a place for each sample; got strides \(0, 8\)"):
+        gpuconv.convolve(np.ones((3, 4)), [1.0], out=rows)
+
+
 @pytest.mark.parametrize("shift", [0, 1, -1])
 def test_out_may_overlap_x(backend, shift):
     memory, w = random((12, 10), "f4"), random((3, 3), "f4", 1)
@@ -163,7 +169,8 @@ def test_infinity_times_zero_is_nan(backend):
 @pytest.mark.parametrize("shape", [(0, 5, 5), (3, 0, 5, 5), (5, 5, 0)])
 def test_empty_batch(backend, shape):
     options = {"axes": (0, 1)} if shape[-1] == 0 else {}
-    assert gpuconv.convolve(np.empty(shape, "f4"), np.ones((2, 2), "f4"), backend=backend, **options).shape == shape
+    for w in (np.ones((2, 2), "f4"), np.ones((5, 5), "f4")):  # so many taps that transforms are considered
+        assert gpuconv.convolve(np.empty(shape, "f4"), w, backend=backend, **options).shape == shape
 
 
 @pytest.mark.parametrize("boundary", ["zero", "wrap"])
@@ -190,6 +197,11 @@ def test_sepconvolve_of_narrow_integers_is_exact(backend):
     x = np.full((5, 6), 100, "u1")
     result = gpuconv.sepconvolve(x, [np.full(3, 200, "u1"), np.full(3, 200, "u1")], size="valid", backend=backend)
     np.testing.assert_array_equal(result, np.full((3, 4), 100 * 600 * 600))
+
+
+def test_axes_may_be_a_number_of_numpy():
+    x = random((4, 5), "f8")
+    np.testing.assert_array_equal(gpuconv.convolve(x, [1, 2], axes=np.int64(0)), gpuconv.convolve(x, [1, 2], axes=0))
 
 
 def test_output_size():

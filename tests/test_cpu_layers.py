@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from layer_cases import call_of, check_layer, gradient_call, plan_of
 import gpuconv
 from gpuconv.arrays import adopt
 from gpuconv.backends import cpu
-from gpuconv.cpu import jit, layer_geometry, layer_gradient_recipe, layer_recipes, winograd
+from gpuconv.cpu import depthwise_recipe, jit, layer_geometry, layer_gradient_recipe, layer_recipes, winograd
 from gpuconv.cpu.layer_weights import digest
 from gpuconv.cpu.layers import kernels
 from gpuconv.cpu.warm import default_kernels
 from gpuconv.engine import execute
 from gpuconv.launches.cpu import FEWEST_CHANNELS
+from gpuconv.nn import conv2d
 from gpuconv.planning.facts import Facts
 
 CASES = [  # image, weights, options
@@ -90,6 +92,26 @@ def test_depthwise_layers_read_in_place(width):
 def test_depthwise_layers_of_a_window_beyond_the_image():
     for last in (False, True):
         check_layer((1, 16, 3, 13), (16, 1, 7, 7), last=last, padding=9, groups=16)
+
+
+def test_depthwise_layers_of_pixels_that_overlap(monkeypatch):
+    """A pixel's channels are the next pixel's, too; the zeros beyond the image are as long as the last vector needs."""
+    guarded = []
+
+    def full(count, value, dtype):
+        memory = np.full(count + 64, np.nan, dtype)
+        memory[:count] = value
+        guarded.append(count)
+        return memory[:count]
+
+    monkeypatch.setattr(depthwise_recipe, "np", SimpleNamespace(**{**vars(np), "full": full}))
+    samples = (np.arange(6 * 45, dtype="f4") % 7).reshape(6, 45)  # whole numbers: all sums are exact
+    image = np.lib.stride_tricks.as_strided(samples, (1, 16, 6, 30), (0, 4, 180, 4))
+    weights = (np.arange(16 * 9, dtype="f4") % 5).reshape(16, 3, 3, 1).transpose(0, 3, 1, 2)  # channels last, as y is
+    with gpuconv.backend("cpu"):
+        result = conv2d(image, weights, padding=1, groups=16)
+    np.testing.assert_array_equal(result, conv2d(image.copy(), weights, padding=1, groups=16))
+    assert guarded
 
 
 @pytest.mark.parametrize("extent", [(4, 4), (5, 7), (8, 18), (6, 120)])

@@ -161,6 +161,33 @@ def test_missing_values_of_a_series(pandas):
         gpuconv.convolve(pandas.Series(["a", "b"]), [1.0])
 
 
+def test_missing_booleans_of_a_series(pandas):
+    rain = pandas.Series([True, None, True], dtype="boolean")
+    np.testing.assert_array_equal(gpuconv.convolve(rain, [1.0, 1.0], nan="omit"), [1, 1, 1])
+    table = pandas.DataFrame({"rain": rain, "level": [1.0, 2.0, 3.0]})
+    np.testing.assert_array_equal(gpuconv.convolve(table, [1.0, 1.0], axes=0)["rain"], [1, np.nan, np.nan])
+
+
+def test_out_that_is_seen_as_a_copy_is_refused(xarray, pandas):
+    table = pandas.DataFrame({"a": [1, 2, 3], "b": [1.0, 2.0, 3.0]})
+    swapped = xarray.DataArray(np.zeros(3, ">f8"), dims="x")
+    for x, out in [(table.to_numpy(), table), (np.ones(3), swapped)]:
+        with pytest.raises(TypeError, match=f"out must be seen without a copy, which a {type(out).__name__} of its"):
+            gpuconv.convolve(x, [1.0], axes=0, out=out)
+    right = xarray.DataArray(np.zeros(3), dims="x")
+    assert gpuconv.convolve(np.ones(3), [2.0], out=right) is right
+    assert right.sum() == 6
+
+
+def test_dimensions_in_another_order_are_refused(xarray):
+    square = xarray.DataArray(np.ones((3, 3)), dims=("y", "x"))
+    for name, other in [("mask", square.T > 0), ("mask", square[:, 0] > 0), ("out", square.T.copy())]:
+        with pytest.raises(ValueError, match=f"{name} must have the dimensions of x in their order"):
+            gpuconv.convolve(square, [1.0], **{name: other})
+    assert gpuconv.convolve(square, [1.0], mask=square[0] > 0).sum() == 0
+    assert gpuconv.convolve(square, [1.0], mask=(square > 0).rename(y="row", x="column")).sum() == 0
+
+
 def test_frames(pandas):
     frame = pandas.DataFrame({"a": X[0, 0], "b": X[0, 1], "c": X[0, 2]}, index=range(100, 112))
     smooth = gpuconv.convolve(frame, [1.0, 2.0, 1.0], axes=0, size="valid")

@@ -76,6 +76,14 @@ def test_the_usual_filters_take_two_terms_or_three():
         assert plan_of(weights, method="low_rank").terms == terms
 
 
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**100])
+def test_squares_outside_of_the_compute_dtype(scale):
+    weights = sum_of(2, (9, 9), "f4")
+    problem = filter_call(np.empty((40, 40), "f4"), weights, Options(), flipped=False).problem
+    scaled = decompose(problem, (weights * np.float32(scale))[None, None], "standard")
+    assert scaled.error == decompose(problem, weights[None, None], "standard").error
+
+
 def test_wider_compute_dtype_needs_better_terms():
     weights = laplacian_of_gaussian(15, "f4")
     assert plan_of(weights, "f4", method="low_rank").terms == 2

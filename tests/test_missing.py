@@ -219,6 +219,7 @@ REFUSED = [
     (ValueError, r"got \(1, 5, 6\)", {"mask": X[None] != 0}),
     (TypeError, "mask must be boolean .* got dtype float64", {"mask": X}),
     (ValueError, "finite sum other than zero under normalize=True; theirs is 0", {"weights": W - 1, "normalize": True}),
+    (ValueError, "finite sum other than .*; theirs is inf", {"weights": W * 1e308, "normalize": True}),
     (ValueError, "theirs is nan", {"weights": W * NAN, "normalize": True}),
     (ValueError, "other than zero", {"weights": [[0.1, 0.2, -0.3]], "normalize": True}),
     (ValueError, "one tap; got shape", {"weights": np.ones((0, 3)), "normalize": True}),

@@ -1,6 +1,7 @@
 """SciPy's calls computed here within a block, and nowhere else."""
 
 import asyncio
+import contextvars
 import logging
 import threading
 
@@ -60,6 +61,18 @@ def test_blocks_nest_and_end_with_errors():
             raise ZeroDivisionError
         assert here()
     assert not here()
+
+
+def test_a_block_that_ends_in_another_context():
+    def fixture():
+        with gpuconv.scipy_patch():
+            yield
+
+    generator = fixture()
+    contextvars.copy_context().run(next, generator)
+    with pytest.raises(ValueError, match="different Context"):
+        next(generator)
+    assert scipy.ndimage.convolve is ORIGINALS[scipy.ndimage, "convolve"]
 
 
 def test_as_a_decorator():

@@ -1,6 +1,7 @@
 """What this package launches for a case; to be run with the stand-in cupy."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cupy
@@ -42,9 +43,23 @@ def _separable(name: str) -> None:
     gpuconv.sepconvolve(_image(EXTENT, EXTENT), [_random(_taps(name))] * 2, boundary="mirror")
 
 
-def _depthwise(name: str) -> None:
+def _pixels(name: str) -> None:
+    weights = _random(_taps(name), _taps(name))
+    gpuconv.correlate(_image(2048, 2048, 3), weights, channel_axis=-1, boundary="mirror", method="direct")
+
+
+def _low_rank(name: str) -> None:
+    columns, rows = _random(2, _taps(name)), _random(2, _taps(name))[:, ::-1]
+    gpuconv.correlate(_image(EXTENT, EXTENT), columns.T @ rows, boundary="mirror", method="low_rank")
+
+
+def _depthwise(name: str, stride: int = 1) -> None:
     k = _taps(name)
-    gpuconv.nn.conv2d(_image(1, 3, 2048, 2048), _random(3, 1, k, k), padding=k // 2, groups=3)
+    gpuconv.nn.conv2d(_image(1, 3, 2048, 2048), _random(3, 1, k, k), stride=stride, padding=k // 2, groups=3)
+
+
+def _depthwise_1d(name: str) -> None:
+    gpuconv.nn.conv1d(_image(1, 64, 1 << 16), _random(64, 1, _taps(name)), padding=_taps(name) - 1, groups=64)
 
 
 def _magnitude(name: str) -> None:
@@ -64,8 +79,12 @@ def _dense(name: str) -> None:
 CALLS: dict[str, Callable[[str], None]] = {
     "direct": _direct,
     "separable": _separable,
+    "RGB, channels last": _pixels,
+    "sum of two outer products": _low_rank,
     "depthwise": _depthwise,
+    "depthwise, stride 2": partial(_depthwise, stride=2),
     "gradient magnitude": _magnitude,
     "1D": _signal,
+    "depthwise, 1D": _depthwise_1d,
     "dense": _dense,
 }

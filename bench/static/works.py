@@ -5,7 +5,10 @@ import numpy as np
 from .executed import Work
 
 DIRECT = SEPARABLE = (3, 5, 7, 9, 11, 15, 21, 31)
+PIXELS = (3, 5, 7, 11, 15, 31)
+LOW_RANK = (15, 21, 31)
 DEPTHWISE = (3, 5, 7, 9, 15, 31)
+STRIDED = (3, 5, 7)
 SIGNALS = (16, 64, 256)
 LAYERS = {  # input, weights, stride
     "3x3, 64 to 64, 56x56": ((8, 64, 56, 56), (64, 64, 3, 3), 1),
@@ -20,9 +23,13 @@ def works() -> list[Work]:
     """Every case, filters first."""
     found = [Work("direct", f"{k}x{k}", k * k, 8) for k in DIRECT]
     found += [Work("separable", f"{k}x{k}", 2 * k, 8) for k in SEPARABLE]
+    found += [Work("RGB, channels last", f"{k}x{k}", k * k, 8) for k in PIXELS]
+    found += [Work("sum of two outer products", f"{k}x{k}", 4 * k, 8) for k in LOW_RANK]
     found += [Work("depthwise", f"{k}x{k}", k * k, 8) for k in DEPTHWISE]
+    found += [Work("depthwise, stride 2", f"{k}x{k}", k * k, 20) for k in STRIDED]
     found += [Work("gradient magnitude", "Sobel 3x3", 18, 8)]
     found += [Work("1D", f"{k} taps", k, 8) for k in SIGNALS]
+    found += [Work("depthwise, 1D", f"{k} taps", k, 8) for k in (4, 31)]
     return found + [_layer_work(name, *LAYERS[name]) for name in LAYERS]
 
 

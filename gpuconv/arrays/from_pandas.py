@@ -38,8 +38,13 @@ def deliver(x: Adopted, result: Adopted, places: Places | None) -> Any:
 
 
 def _values(x: Any) -> np.ndarray:
-    """As NumPy has them; it makes objects of a frame's nullable columns, but numbers of each."""
+    """As NumPy has them; it makes objects of nullable booleans, and of a frame's nullable columns."""
     values = np.asarray(x)
-    if values.dtype != object or values.ndim < 2 or 0 in values.shape:
+    if values.dtype != object or 0 in values.shape:
         return values
-    return np.stack([np.asarray(x.iloc[:, column]) for column in range(values.shape[1])], axis=1)
+    if values.ndim > 1:
+        return np.stack([_values(x.iloc[:, column]) for column in range(values.shape[1])], axis=1)
+    if getattr(getattr(x, "dtype", None), "kind", None) != "b":
+        return values
+    found: np.ndarray = x.to_numpy("float64", na_value=np.nan)
+    return found

@@ -47,7 +47,7 @@ def _check(name: str, x: Any, torch: Any) -> None:
     """Refuse what would get lost or cannot be seen."""
     if x.requires_grad and torch.is_grad_enabled():
         raise TypeError(
-            f"{name} must not require a gradient (gpuconv does not compute gradients yet); pass {name}.detach()"
+            f"{name} must not require a gradient (gpuconv.torch has layers that learn); pass {name}.detach()"
         )
     if x.layout != torch.strided:
         raise TypeError(f"{name} must be a dense tensor; got layout {x.layout}")

@@ -18,6 +18,15 @@ def places_of(x: Adopted, problem: Problem, out_order: Ints) -> Places | None:
     return [slice(None) if axis < batch else _centres(problem, axis - batch - 1) for axis in out_order]
 
 
+def check_dims(x: Adopted, other: Adopted, name: str) -> None:
+    """Refuse a DataArray whose axes would be taken for others of x: axes go by their place, never by their name."""
+    if x.library != "xarray" or other.library != "xarray":
+        return
+    ours, theirs = x.original.dims, other.original.dims
+    if any(dim in ours and dim != own for dim, own in zip(theirs[::-1], ours[::-1], strict=False)):
+        raise ValueError(f"{name} must have the dimensions of x in their order, {ours}; got {theirs}")
+
+
 def kept(x: Adopted, shape: Ints, places: Places | None) -> Places:
     """The places that fit a result of x's rank; by default all samples of axes that keep their length."""
     given = places or (slice(None),) * len(shape)

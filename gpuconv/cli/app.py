@@ -1,4 +1,4 @@
-"""The commands of `gpuconv`: demo, filter, info, tune, verify, warmup."""
+"""The commands of `gpuconv`: demo, explain, filter, info, tune, verify, warmup."""
 
 import json
 import platform
@@ -49,7 +49,8 @@ WEIGHTS_HELP = (
 DEMO_OUTPUT = Path("gpuconv-demo.png")
 
 BackendOption = Annotated[
-    str | None, typer.Option("--backend", metavar="NAME", help="cupy, numba_cuda, numpy, or auto: the first that can.")
+    str | None,
+    typer.Option("--backend", metavar="NAME", help="cupy, numba_cuda, cpu, numpy, or auto: the first that can."),
 ]
 
 
@@ -143,7 +144,7 @@ def explain(
     dtype: Annotated[str, typer.Option(metavar="NAME", help="Of the image.")] = "float32",
     separable: Annotated[bool, typer.Option("--separable", help="Weights with a factor for each axis.")] = False,
     boundary: Annotated[str, typer.Option(metavar="NAME", help=BOUNDARY_HELP)] = "zero",
-    method: Annotated[str, typer.Option(metavar="NAME", help="auto, direct, separable or fft.")] = "auto",
+    method: Annotated[str, typer.Option(metavar="NAME", help="auto, direct, separable, low_rank or fft.")] = "auto",
     precision: Annotated[str, typer.Option(metavar="NAME", help="strict, standard or fast.")] = "standard",
     backend: BackendOption = None,
 ) -> None:
@@ -168,7 +169,7 @@ def warmup(
         str | None, typer.Option("--backend", metavar="NAME", help="cupy or cpu; both if left out.")
     ] = None,
 ) -> None:
-    """Compile the kernels that most calls take, so that none of them waits for a compiler."""
+    """Compile the kernels that most calls take, so that none waits for a compiler, and measure how fast this CPU is."""
     from gpuconv.cli.warmup import warm
 
     warm(backend)

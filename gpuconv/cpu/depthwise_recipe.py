@@ -100,7 +100,8 @@ def in_place_recipe(problem: Problem, dtype: DType, strides: Ints, kind: str, th
     inputs = np.arange(problem.channels_out) // (problem.channels_out // problem.channels_in)
     nothing = columns.reach + 1 + max(columns_of(host())) * host().lanes(dtype.itemsize)
     if kind == "pixels":
-        nothing = columns.extent * columns.image_step // dtype.itemsize
+        last = (columns.extent - 1) * columns.image_step  # bytes to the last pixel, which may overlap the one before
+        nothing = -(-last // dtype.itemsize) + host().lanes(dtype.itemsize)
     job.point(tap_offsets=np.arange(columns.filter) * (columns.dilation * columns.image_step))
     job.point(channels=inputs * image[channel], fill=np.full(nothing, problem.fill.real, dtype))
     steps = {"ahead": rows.image_step * rows.stride, "out_ahead": rows.out_step}

@@ -51,7 +51,7 @@ def _fft_tiles(images: int, out_extent: Ints, reaches: Ints, dtype: DType, share
 
     points = min(choices, key=cost)
     outputs = tuple(min(n, p - r) for n, p, r in zip(out_extent, points, reaches, strict=True))
-    return Tiles(points, outputs, _number(out_extent, points, reaches), images)
+    return Tiles(points, outputs, _number(out_extent, points, reaches), max(1, images))
 
 
 def _number(out_extent: Ints, points: Ints, reaches: Ints) -> int:

@@ -140,7 +140,7 @@ def strip_rows(kernel: str, problem: Problem, sums: DType, device: DeviceLimits,
     out_h, around = problem.out_extent[0], problem.filter[0] - 1 + STARTUP
 
     def height(wave: int) -> int:
-        return min(out_h, max(ceil_div(out_h, max(1, wave * resident // columns)), STAGE))
+        return min(out_h, max(ceil_div(out_h, max(1, wave * resident // max(1, columns))), STAGE))
 
     def cost(wave: int) -> int:
         return ceil_div(columns * ceil_div(out_h, height(wave)), resident) * (height(wave) + around)

@@ -11,6 +11,7 @@ import numpy as np
 
 from gpuconv import backends
 from gpuconv.arrays import Adopted, View, adopt
+from gpuconv.arrays.labels import check_dims
 from gpuconv.dtypes import is_bfloat16, is_integer
 from gpuconv.errors import UnsupportedProblemError
 from gpuconv.options import check_place
@@ -61,6 +62,7 @@ def adopt_mask(mask: Any, image: Adopted) -> View:
     """See a mask as an array, or say what is wrong with it."""
     adopted = adopt("mask", mask)
     check_place(image, adopted, "mask")
+    check_dims(image, adopted, "mask")
     if not is_integer(adopted.view.dtype):
         raise TypeError(f"mask must be boolean (True: missing) or of integers; got dtype {adopted.view.dtype}")
     shape, extents = tuple(adopted.view.shape), image.view.shape

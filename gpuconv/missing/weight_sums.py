@@ -42,8 +42,10 @@ def _normalised(factor: Any, unit: float) -> np.ndarray:
     weights = weights.astype("complex128" if is_complex else "float64")
     if weights.size == 0:
         return weights  # refused where the call is stated
-    total = weights.sum(dtype=np.clongdouble if is_complex else np.longdouble)
-    if not weights.size * unit * float(np.abs(weights).sum()) < abs(total) < math.inf:  # nor NaN
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = weights.sum(dtype=np.clongdouble if is_complex else np.longdouble)
+        magnitude = float(np.abs(weights).sum())
+    if not weights.size * unit * magnitude < abs(total) < math.inf:  # nor NaN
         theirs = f"{complex(total):.3g}" if is_complex else f"{float(total):.3g}"
         raise ValueError(f"weights must have a finite sum other than zero under normalize=True; theirs is {theirs}")
     quotient: np.ndarray = weights / weights.dtype.type(total)

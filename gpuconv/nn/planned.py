@@ -13,6 +13,7 @@ from gpuconv.engine import Prepared, prepare
 from gpuconv.errors import check_choice
 from gpuconv.layouts import empty_in
 from gpuconv.nn.repeated import Question, Stated, asking, compute, ready_steps, whole
+from gpuconv.options import check_out
 from gpuconv.planning.facts import Layout
 from gpuconv.problem import PRECISIONS, DType, Ints
 
@@ -80,11 +81,9 @@ class PlannedLayer:
         for planned, got in zip(self._question.arrays, seen, strict=True):
             if planned is not None and got is not None:
                 _check(adopt("array", planned), got)
-        x, target = seen[0], None if out is None else adopt("out", out)
+        x = seen[0]
         assert x is not None
-        if target is not None and (tuple(target.view.shape), target.view.dtype) != (self.out_shape, self.out_dtype):
-            found = f"{tuple(target.view.shape)}, {target.view.dtype}"
-            raise ValueError(f"out must have the shape and dtype {self.out_shape}, {self.out_dtype}; got {found}")
+        target = None if out is None else check_out(out, x, self.out_shape, self.out_dtype)
         if stream is not None:
             if not x.on_device:
                 raise ValueError(f"stream must be None for a layer on the host; got {stream!r}")

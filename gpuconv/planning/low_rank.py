@@ -31,6 +31,7 @@ FEWEST = 81  # taps that "auto" looks at: 9 x 9
 LONGEST = 127  # taps of an axis
 BACKENDS = ("numpy", "cpu", "cupy")
 SLACK = 10.0  # elimination leaves somewhat more than the singular values do
+SMALLEST = 1e-140  # 2-norm of weights; the squares that make up smaller ones get lost
 REMEMBERED = 1 << 16  # bytes of weights up to which the terms are not looked for twice
 
 
@@ -93,7 +94,7 @@ def _decompose(compute: DType, filter_: Ints, taps: bytes, given: DType) -> Term
     allowed = NORMWISE[compute.itemsize // (2 if compute.kind == "c" else 1)]
     with np.errstate(all="ignore"):
         norm = float(np.linalg.norm(weights))
-        if not 0 < norm < math.inf or not _is_low(weights, SLACK * allowed * norm):
+        if not SMALLEST < norm < math.inf or not _is_low(weights, SLACK * allowed * norm):
             return None
         u, values, vh = np.linalg.svd(weights, full_matrices=False)
         for count in range(1, min(MOST_TERMS, *filter_) + 1):
@@ -134,7 +135,7 @@ def _errors(weights: np.ndarray, norm: float, columns: np.ndarray, rows: np.ndar
     """Relative to ||weights||_2 ||image||_2: of the sum of the terms, and of computing with it."""
     count, (height, width) = len(columns), weights.shape
     wide = columns.T.astype(weights.dtype), rows.astype(weights.dtype)
-    sizes = float((np.linalg.norm(columns, axis=1) * np.linalg.norm(rows, axis=1)).sum()) / norm
+    sizes = float((np.linalg.norm(wide[0], axis=0) * np.linalg.norm(wide[1], axis=1)).sum()) / norm
     missed = float(np.linalg.norm(weights - wide[0] @ wide[1])) / norm + gamma(count + 3, 2.0**-53) * sizes
     terms, factor = width + count * height, 1.0
     if weights.dtype.kind == "c":  # two complex products, one after the other
