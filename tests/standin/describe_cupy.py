@@ -38,6 +38,8 @@ def signature(name: str) -> list[list[str]] | str | None:
     """Parameters as [kind and name, default], what else it is, or None where there is no such name."""
     try:
         value = _resolve(name)
+    except ImportError:  # CuPy loads some of CUDA's libraries, which are large wheels, when they are asked for
+        return "no library"
     except AttributeError:
         return None
     if isinstance(value, ModuleType) or not callable(value):
