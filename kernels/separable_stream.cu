@@ -35,15 +35,16 @@ __device__ __forceinline__ void filter_row(acc_t (&values)[VECTOR], const vector
             for (int c = 0; c < VECTOR; ++c)
                 values[c] = TAPS == FILTER_H ? part.at[c] : plus_product(acc_t(0), factors.at[TAPS - 1], part.at[c]);
             return;
-        }
-        #pragma unroll
-        for (int i = 0; i < VECTOR; ++i)
+        } else {
             #pragma unroll
-            for (int c = 0; c < VECTOR; ++c) {
-                const int ahead = v * VECTOR + i - OFFSET - c, s = ahead / PIXEL;
-                if (ahead >= 0 && ahead % PIXEL == 0 && s < FILTER_W)
-                    values[c] = plus_product(values[c], factors.at[FILTER_H + s], part.at[i]);
-            }
+            for (int i = 0; i < VECTOR; ++i)
+                #pragma unroll
+                for (int c = 0; c < VECTOR; ++c) {
+                    const int ahead = v * VECTOR + i - OFFSET - c, s = ahead / PIXEL;
+                    if (ahead >= 0 && ahead % PIXEL == 0 && s < FILTER_W)
+                        values[c] = plus_product(values[c], factors.at[FILTER_H + s], part.at[i]);
+                }
+        }
     }
 }
 
