@@ -36,10 +36,14 @@ def _figure(path: Path, panels: dict[str, list[Row]], label: str, position: Call
     from matplotlib.figure import Figure
 
     with mpl.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none"}):  # the same file for the same figures
-        figure = Figure(figsize=(4.2 * len(panels), 4), layout="constrained")
+        figure = Figure(figsize=(4.2 * len(panels), 4.4), layout="constrained")
         for axes, (work, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-            _panel(axes, rows, position)
             axes.set(title=WORKS[work], xlabel=label, ylabel="ms", xscale="log", yscale="log")
+            _panel(axes, rows, position)
+        named = {
+            name: line for axes in figure.axes for line, name in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=6, fontsize=8)
         figure.savefig(path, metadata={"Date": None})
 
 
@@ -53,8 +57,7 @@ def _panel(axes: Any, rows: list[Row], position: Callable[[Row], int]) -> None:
             axes.fill_between(
                 x, [t["low"] / 1000 for t in times], [t["high"] / 1000 for t in times], color=colour, alpha=0.15
             )
-            axes.set_xticks(x, [str(p) for p in x], minor=False)
-            axes.set_xticks([], minor=True)
+    ticks = sorted(set(map(position, rows)))
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
     axes.grid(alpha=0.3)
-    if rows:
-        axes.legend(fontsize=7)

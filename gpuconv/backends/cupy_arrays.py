@@ -52,6 +52,21 @@ def joined(views: list[View], axis: int) -> View:
     return as_view(target)
 
 
+def copy(source: DeviceView, target: DeviceView) -> None:
+    """Put the values of one array into another, on the current stream."""
+    import cupy
+
+    cupy.copyto(on_device(target), on_device(source))
+
+
+def fetched(view: DeviceView) -> np.ndarray:
+    """The values as NumPy's array; the host waits for them."""
+    import cupy
+
+    array: np.ndarray = cupy.asnumpy(on_device(view))
+    return array
+
+
 def as_view(array: Any) -> DeviceView:
     """See a CuPy array of the current stream as the engine does."""
     return DeviceView(array.data.ptr, array.shape, array.strides, array.dtype, array.device.id, array)

@@ -51,11 +51,10 @@ def on_host(taps: Adopted) -> np.ndarray:
     if not taps.on_device:
         view: np.ndarray = taps.view
         return view
-    import cupy
-
     with at_place(taps):
-        fetched: np.ndarray = cupy.asnumpy(as_array(taps.view))
-    return fetched
+        from gpuconv.backends.cupy_arrays import fetched
+
+        return fetched(taps.view)
 
 
 def adopt_mask(mask: Any, image: Adopted) -> View:

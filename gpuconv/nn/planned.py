@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import Adopted, DeviceView, adopt
-from gpuconv.backends.cupy_arrays import on_device, place, stream_pointer
+from gpuconv.backends.cupy_arrays import copy, on_device, place, stream_pointer
 from gpuconv.backends.cupy_plans import LayerOnDevice
 from gpuconv.engine import Prepared, prepare
 from gpuconv.errors import check_choice
@@ -203,7 +203,5 @@ def _copied(result: Adopted, target: Adopted) -> Any:
     if isinstance(target.view, np.ndarray):
         target.view[...] = result.view
     else:
-        import cupy
-
-        cupy.copyto(on_device(target.view), on_device(result.view))
+        copy(result.view, target.view)
     return target.original
