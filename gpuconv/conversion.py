@@ -1,10 +1,25 @@
 """The one conversion of a result to the output dtype: rounding and overflow, in NumPy."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gpuconv.problem import DType, Overflow, Rounding
 
-ROUND = {"half_even": np.rint, "trunc": np.trunc, "floor": np.floor}
+
+def half_up(values: np.ndarray) -> np.ndarray:
+    """To the nearest whole number, halves up; 0.5 is not added, for the sum would be rounded."""
+    with np.errstate(over="ignore"):
+        rounded: np.ndarray = -np.floor(np.floor(values * 2) * -0.5)
+    return rounded
+
+
+ROUND: dict[Rounding, Callable[[np.ndarray], np.ndarray]] = {
+    "half_even": np.rint,
+    "trunc": np.trunc,
+    "floor": np.floor,
+    "half_up": half_up,
+}
 
 
 def convert(values: np.ndarray, dtype: DType, rounding: Rounding, overflow: Overflow) -> np.ndarray:
@@ -46,6 +61,8 @@ def _integer_from_float(values: np.ndarray, dtype: DType, overflow: Overflow) ->
         inside = (values >= low) & (values < limit)
     if inside.all():
         return values.astype(dtype)
+    if overflow == "wrap" and (np.abs(values) < 2.0**63).all():  # as usual: one cast keeps the low bits
+        return values.astype("int64").astype(dtype)
     if overflow == "raise":
         _check_range(float(np.min(values)), float(np.max(values)), dtype)
     outside = values[~inside]

@@ -65,7 +65,7 @@ class Prepared:
         target = empty_in(self.call.layout, x, self.shape, self.plan.problem.out_dtype) if out is None else out
         if 0 not in self.shape:
             operands, result = self.operands, self.in_engine_order(target.view)
-            backends.load(self.plan.backend).run(self.plan, operands, result, x.stream)
+            backends.run(self.plan, operands, result, x.stream)
         if out is not None:
             return target.original
         return x.deliver(target, places_of(x, self.call.problem, self.call.out_order))
@@ -92,7 +92,7 @@ def factored(problem: Problem, operands: Operands, precision: str, method: str =
     if method != "low_rank":
         found = separate(problem, operands.weights, precision, named=method == "separable")
         if found is not None:
-            return replace(operands, factors=(found.column, found.row), residual=found.residual)
+            return replace(operands, factors=found.arrays, residual=found.residual)
     if method == "separable":
         return operands
     terms = decompose(problem, operands.weights, precision, named=method == "low_rank")
@@ -108,15 +108,18 @@ def facts_of(call: Call) -> Facts:
     bias = call.operands.bias
     return Facts(
         image_place="host" if isinstance(image, np.ndarray) else "device",
+        device_number=None if isinstance(image, np.ndarray) else image.device,
         image_layout=layout_of(image, call.problem.rank),
         out_layout=_out_layout(call),
         interleaved=_is_interleaved(call),
         weights_place="host" if factors or isinstance(weights, np.ndarray) else "device",
         weights_sum=math.prod(map(_largest_sum, arrays)) if arrays and is_integer(call.problem.compute_dtype) else None,
+        weights_range=_range_of_weights(call),
         image_max=_largest_of_image(call) if image.dtype.itemsize == 8 and not call.example else None,
         bias_max=None if bias is None else _largest_integer(bias),
         separable=bool(factors),
         residual=call.operands.residual,
+        gain=_gain(factors),
         terms=len(call.operands.terms[0]) if call.operands.terms else 0,
         terms_error=call.operands.terms_error,
         zero_taps=not (arrays and call.problem.skip_zero_taps) or not all(map(np.all, arrays)),
@@ -144,6 +147,22 @@ def _is_interleaved(call: Call) -> bool:
     if call.out is None:
         return call.out_order[-rank - 1 :] == (*range(batch + 1, batch + rank + 1), batch - 1)
     return is_interleaved(_engine_order(call.out.view, call.out_order, len(problem.out_shape)), rank)
+
+
+def _gain(factors: tuple[np.ndarray, ...]) -> float:
+    """The most that any order of passes multiplies a value by; a power of two, so that few plans differ in it."""
+    with np.errstate(over="ignore"):
+        sums = [float(np.abs(factor).astype("float64").sum()) for factor in factors]
+    product = math.prod(max(1.0, total) for total in sums)
+    return 2.0 ** math.ceil(math.log2(product)) if product < 2.0**1000 else math.inf
+
+
+def _range_of_weights(call: Call) -> tuple[int, int] | None:
+    """Least and largest of whole weights on the host, where kernels may hold them as values of the image's size."""
+    problem, weights = call.problem, call.operands.weights
+    if problem.image_dtype.itemsize not in (1, 4) or not (problem.is_filter and is_integer(problem.compute_dtype)):
+        return None
+    return (int(weights.min()), int(weights.max())) if isinstance(weights, np.ndarray) and weights.size else None
 
 
 def _largest_of_image(call: Call) -> int | None:

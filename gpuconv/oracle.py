@@ -109,7 +109,7 @@ def norm_of_data(problem: Problem, image: np.ndarray, weights: np.ndarray) -> fl
     largest = float(np.max(samples, initial=0, where=np.isfinite(samples)))
     if problem.op != "forward":
         return largest * float(np.sqrt(taps.sum()))
-    norms: np.ndarray = np.sqrt(taps.sum(axis=tuple(range(1, taps.ndim))).astype("float64"))
+    norms: np.ndarray = np.sqrt(taps.sum(axis=tuple(range(1, taps.ndim)))).astype("float64")
     return largest * norms.reshape(-1, *(1,) * problem.rank)
 
 

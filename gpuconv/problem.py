@@ -25,13 +25,13 @@ import numpy as np
 
 Boundary = Literal["constant", "edge", "symmetric", "mirror", "wrap"]
 Overflow = Literal["saturate", "wrap", "raise"]
-Rounding = Literal["half_even", "trunc", "floor"]
+Rounding = Literal["half_even", "trunc", "floor", "half_up"]
 Op = Literal["forward", "magnitude", "weight_gradient"]
 
 BOUNDARIES = ("zero", "constant", "edge", "symmetric", "mirror", "wrap")
 SIZES = ("full", "same", "valid")
 OVERFLOWS = ("saturate", "wrap", "raise")
-ROUNDINGS = ("half_even", "trunc", "floor")
+ROUNDINGS = ("half_even", "trunc", "floor", "half_up")
 PRECISIONS = ("strict", "standard", "fast")
 METHODS = ("auto", "direct", "separable", "low_rank", "fft")
 

@@ -10,7 +10,9 @@ _chosen: list[int] = []  # set_num_threads' number, if any
 def set_num_threads(number: int) -> None:
     """Let the CPU backend use so many threads from now on, in the whole process.
 
-    Small problems take one thread all the same.
+    Small problems take one thread all the same. A thread that has helped looks out for the next call for 100
+    microseconds before it sleeps (for as many as GPUCONV_SPIN says; 0: not at all), unless there are more threads than
+    processors.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def get_num_threads() -> int:
     """
     if _chosen:
         return _chosen[0]
-    limits = [_processors(), *(int(first) for first in map(_first, VARIABLES) if first.isdecimal() and int(first) > 0)]
+    limits = [processors(), *(int(first) for first in map(_first, VARIABLES) if first.isdecimal() and int(first) > 0)]
     return min(limits)
 
 
@@ -57,7 +59,8 @@ def _first(variable: str) -> str:
     return os.environ.get(variable, "").partition(",")[0].strip()
 
 
-def _processors() -> int:
+def processors() -> int:
+    """How many processors this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agreement import check_call, random
+from agreement import check_call, check_convolve, random
 
 import gpuconv
 from gpuconv import backends
 from gpuconv.engine import facts_of
 from gpuconv.options import Options
+from gpuconv.planning.bounds import transform_bound
 from gpuconv.statements import filter_call
 
 pytest.importorskip("llvmlite", reason="llvmlite is not installed")
@@ -36,6 +37,17 @@ def check(shape, taps, dtype="f4", weights="f4", **options):
 @pytest.mark.parametrize("size", ["same", "full", "valid"])
 def test_images(size, boundary):
     check((45, 70), (8, 5), size=size, boundary=boundary)
+
+
+def test_the_bound_counts_all_tiles_that_share_a_transform():
+    for dtype, shared in (("f4", 2), ("c8", 1)):
+        call = filter_call(random((45, 70), dtype), random((8, 5), "f4"), Options(method="fft"), flipped=True)
+        _, plan = backends.select(call.problem, facts_of(call), "cpu")
+        assert plan.bound == transform_bound(plan.problem, plan.tiles.points, shared)
+
+
+def test_weights_whose_squares_underflow():
+    check_convolve(random((9, 20), "f8"), random((8, 5), "f8", 1) * 1e-200, method="fft", backend="cpu")
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)

@@ -18,9 +18,18 @@ from layer_cases import call_of, check_layer, gradient_call, plan_of
 import gpuconv
 from gpuconv.arrays import adopt
 from gpuconv.backends import cpu
-from gpuconv.cpu import depthwise_recipe, jit, layer_geometry, layer_gradient_recipe, layer_recipes, winograd
+from gpuconv.cpu import (
+    depthwise_gradient_recipe,
+    depthwise_recipe,
+    jit,
+    layer_geometry,
+    layer_gradient_recipe,
+    layer_recipes,
+    winograd,
+)
 from gpuconv.cpu.layer_weights import digest
 from gpuconv.cpu.layers import kernels
+from gpuconv.cpu.target import host
 from gpuconv.cpu.warm import default_kernels
 from gpuconv.engine import execute
 from gpuconv.launches.cpu import FEWEST_CHANNELS
@@ -297,6 +306,33 @@ def test_gradients_with_respect_to_weights(image, weights, options, last):
         check_call(gradient_call(image, weights, dtype, last=last, **options))
 
 
+@pytest.mark.skipif(host().bits < 256, reason="vectors are too short to compute these in place")
+@pytest.mark.parametrize(
+    ("image", "weights", "options", "dtypes"),
+    [
+        ((2, 3, 9, 40), (3, 1, 3, 3), {"padding": 1}, "f4 f8"),
+        ((1, 3, 6, 70), (3, 1, 2, 3), {"padding": (0, 2), "dilation": 2}, "f4"),
+        ((1, 2, 8, 31), (6, 1, 3, 2), {"padding": 1, "stride": (2, 1)}, "f4"),
+        ((2, 4, 100), (4, 1, 5), {"padding": 2}, "f8"),
+        ((1, 2, 13, 12), (2, 1, 1, 1), {}, "f4"),
+        ((2, 48, 9, 11), (48, 1, 3, 3), {"padding": 1, "last": True}, "f4 f8"),
+        ((1, 16, 12, 13), (16, 1, 3, 3), {"stride": 2, "dilation": (1, 2), "padding": (1, 0), "last": True}, "f4"),
+        ((1, 16, 2, 2), (16, 1, 3, 3), {"padding": 2, "last": True}, "f4"),
+        ((1, 16, 3, 1), (16, 1, 1, 1), {"stride": (1, 2), "padding": (0, 3), "last": True}, "f4"),  # beside the image
+    ],
+)
+def test_gradients_of_depthwise_layers_in_place(image, weights, options, dtypes, monkeypatch):
+    monkeypatch.setattr("gpuconv.cpu.layers.LEAST_SECONDS", 0)
+    for dtype in dtypes.split():
+        call = gradient_call(image, weights, dtype, groups=image[1], **options)
+        strides = call.operands.image.strides + call.operands.full_weights().strides
+        kind = depthwise_gradient_recipe.gradient_in_place(call.problem, np.dtype(dtype), strides)
+        assert kind == ("pixels" if "last" in options else "planes")
+        for threads in (1, 3):
+            monkeypatch.setattr("gpuconv.cpu.layers.get_num_threads", lambda threads=threads: threads)
+            check_call(call)
+
+
 def test_a_gradient_in_blocks(monkeypatch):
     call = gradient_call((3, 70, 9, 20), (40, 70, 3, 3), padding=1)
     monkeypatch.setattr(layer_gradient_recipe, "PATCH_BYTES", 4096)
@@ -347,6 +383,14 @@ def test_auto_compiles_a_layer_once_numpy_has_taken_as_long(monkeypatch):
     assert "not compiled yet" in reasons[0]
     assert reasons[calls // 2] == reasons[0]
     assert reasons[-1] is None
+
+
+def test_auto_hesitates_less_over_depthwise_layers(monkeypatch):
+    monkeypatch.setattr(cpu, "_meanwhile", defaultdict(float))
+    monkeypatch.setattr(jit, "ready", lambda kernel: False)
+    depthwise = call_of((1, 16, 32, 32), (16, 1, 5, 5), groups=16).problem
+    calls = int(cpu.LAYER_SECONDS / (depthwise.multiply_adds / cpu.NUMPY_RATE))
+    assert [cpu.hesitation(depthwise, Facts()) for _ in range(calls + 2)][-1] is None
 
 
 @st.composite

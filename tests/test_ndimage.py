@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ndimage_agreement import ANY_RANK, LINES, MODES, SHAPES, SUPPORTED, SYNONYMS, check, values
 from scipy_agreement import layouts
 
+import gpuconv
 from gpuconv import ndimage
 
 
@@ -157,3 +158,14 @@ def test_any_call(call, name):
 def test_any_call_of_lines(call, name):
     x, w, options = call
     check(name, x, w[(0,) * (w.ndim - 1)], **options | {"origin": options["origin"][-1]})
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "i4", "c16"])
+@pytest.mark.parametrize("taps", [(5, 5), (4, 3), (1, 9), (9, 1), (13, 11), (3, 3, 3), (2, 1, 4)])
+def test_the_cpu_backend_rounds_as_scipy(taps, dtype):
+    for mode in MODES:
+        x, w = values([12 + 5 * n for n in range(len(taps))], dtype, 1), values(taps, "f8", 2)
+        for weights in (w, np.where(np.arange(w.size).reshape(w.shape) % 3, w, 0)):
+            expected = scipy.ndimage.correlate(x, weights, mode=mode, cval=3)
+            with gpuconv.backend("cpu"):
+                np.testing.assert_array_equal(ndimage.correlate(x, weights, mode=mode, cval=3), expected)

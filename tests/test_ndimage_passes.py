@@ -161,3 +161,17 @@ def test_volumes_on_every_backend(backend):
 )
 def test_refusals(name, args, options):
     check_raises(scipy.ndimage, ndimage, name, values((4, 5), "f8"), *args, **options)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+@pytest.mark.parametrize("size", [1, 3, 7, 10, 49, 1000, 4096, 4097])
+def test_means_of_integers_are_cut_off_exactly(size, dtype):
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(size)
+    for low, high in ((info.min, info.max), (info.max - 1, info.max), (info.min, info.min + 1), (0, 2)):
+        x = rng.integers(low, high, 5000, dtype, endpoint=True)
+        x[100:2100] = high  # whole means
+        sums = np.convolve(np.pad(x.astype("i8"), (size // 2, size - 1 - size // 2), "symmetric"), np.ones(size, "i8"))
+        exact = sums[size - 1 : size - 1 + len(x)]
+        expected = (np.sign(exact) * (np.abs(exact) // size)).astype(dtype)
+        np.testing.assert_array_equal(ndimage.uniform_filter1d(x, size), expected)

@@ -8,12 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import layers, plots, report
+from . import layers, plots, report, volumes
 from .cells import SIZES, TAPS, Cell, cells, contenders, set_threads
 from .timing import interleaved
 from .verify import verified
 
-WORKS = ("direct", "log", "separable", "signal", "rows", *layers.WORKS)
+WORKS = ("direct", "log", "separable", "signal", "rows", *volumes.WORKS, *layers.WORKS)
 
 
 def main() -> int:
@@ -34,9 +34,10 @@ def main() -> int:
             print(report.line(row), flush=True)
         report.write(results, arguments.folder)
     works = () if arguments.report else tuple(arguments.work)
-    for row in layers.measure(works, tuple(arguments.threads), arguments.seconds):
-        results[report.key(row)] = row
-        print(report.line(row), flush=True)
+    for rows in (volumes.measure, layers.measure):
+        for row in rows(works, tuple(arguments.threads), arguments.seconds):
+            results[report.key(row)] = row
+            print(report.line(row), flush=True)
     report.write(results, arguments.folder)
     plots.draw(results, arguments.folder)
     return 0

@@ -6,18 +6,24 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from .volumes import SHAPES
+
 HERE = Path(__file__).parent
 Row = dict[str, Any]
 Key = tuple[str, str, int, int, int]
-OURS, PURE = "gpuconv cpu", "gpuconv numpy"
+OURS, PURE, AUTO = "gpuconv cpu", "gpuconv numpy", "gpuconv"
 SCIPY = ("signal.", "ndimage.", "np.")
-NAMES = {"f4": "float32", "f8": "float64", "u1": "uint8"}
+NAMES = {"f4": "float32", "f8": "float64", "u1": "uint8", "u2": "uint16"}
 TITLES = {
     "direct": "Filters that are not separable, K x K",
     "log": "Laplacian of a Gaussian, K x K: a sum of two outer products",
     "separable": "Separable filters, K x K",
     "signal": "One signal of 1,000,000 samples, K taps",
     "rows": "1000 signals of 1000 samples, K taps",
+}
+VOLUME_TITLES = {
+    "volume": "Filters of volumes that are not separable, K x K x K",
+    "separable volume": "Separable filters of volumes, K x K x K",
 }
 PURE_TITLES = {
     "direct": "The numpy backend and the best of SciPy: filters that are not separable, K x K",
@@ -32,7 +38,8 @@ LEGEND = """Each figure is the time of the fastest peer divided by gpuconv's, so
 that peer and gpuconv's median time. Everyone is called as a user would call it, with no output to write to. The median
 is that of the samples in which no thread of the process had to wait for a processor; all contenders of a cell ran in
 turns, in bursts of 3 ms, in one process, after gpuconv's result was found within its error bound. With two threads
-there are 20 ms between the turns, in which the threads of the last one stop spinning."""
+there are 20 ms between the turns, in which the threads of the last one stop spinning; the first call of a turn, which
+has to wake them, is then given apart."""
 
 
 def key(row: Row) -> Key:
@@ -83,7 +90,7 @@ def line(row: Row) -> str:
     """One row as a line of text."""
     times = sorted(row["times"].items(), key=lambda item: item[1]["median"])
     shown = ", ".join(f"{name} {t['median']:.0f}" for name, t in times)
-    value = ratio(row)
+    value = ratio(row, AUTO if AUTO in row["times"] else OURS)
     return f"{' '.join(map(str, key(row)))}: {value or 0:.2f}x; error {row['error']:.2f} of the bound; us: {shown}"
 
 
@@ -96,6 +103,9 @@ def markdown(results: dict[Key, Row]) -> str:
             plural = "thread" if threads == 1 else "threads"
             lines += ["", f"## {title}, {threads} {plural}"]
             lines += _table(results, work, threads)
+    for work, title in VOLUME_TITLES.items():
+        for threads in sorted({k[4] for k in results if k[0] == work}):
+            lines += ["", f"## {title}, {threads} thread{'s' * (threads > 1)}", *_table(results, work, threads, AUTO)]
     for work, title in PURE_TITLES.items():
         lines += ["", f"## {title}, 1 thread", *_table(results, work, 1, PURE, SCIPY)]
     for work, title in LAYER_TITLES.items():
@@ -112,9 +122,18 @@ def _layers(results: dict[Key, Row], work: str, title: str) -> list[str]:
     heads = [f"batch {batch}, {threads} thread{'s' * (threads > 1)}" for batch, threads in columns]
     lines = ["", f"## {title}", "", "| | " + " | ".join(heads) + " |", "|" + " --- |" * (len(columns) + 1)]
     for name, dtype, taps in dict.fromkeys((k[0], k[1], k[3]) for k in found):
-        cells = [_cell(found.get((name, dtype, batch, taps, threads))) for batch, threads in columns]
+        rows = [found.get((name, dtype, batch, taps, threads)) for batch, threads in columns]
+        cells = [_cell(row) + _alone(row) for row in rows]
         lines.append(f"| {name.removeprefix(f'{work}: ')} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _alone(row: Row | None) -> str:
+    """The ratio of first calls, where threads have to be woken for them."""
+    times = row["times"] if row and row["threads"] > 1 else {}
+    if not times or any("first" not in t for t in times.values()):
+        return ""
+    return f"<br>first call {min(t['first'] for n, t in times.items() if n != OURS) / times[OURS]['first']:.2f}"
 
 
 def _table(
@@ -128,6 +147,8 @@ def _table(
             cells = [_cell(rows.get((work, dtype, size, k, threads)), ours, prefix) for k in taps]
             if any(cells):
                 shape = f"{size} x {size}" if work in ("direct", "log", "separable") else ""
+                if work in VOLUME_TITLES:
+                    shape = " x ".join(map(str, SHAPES[size]))
                 lines.append(f"| {NAMES[dtype]} {shape} | " + " | ".join(cells) + " |")
     return lines
 

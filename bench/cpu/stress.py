@@ -24,6 +24,7 @@ from gpuconv.options import Options
 from gpuconv.statements import filter_call, separable_call
 
 EXTENTS = (1, 2, 3, 4, 5, 7, 15, 16, 17, 23, 24, 25, 31, 33, 63, 64, 65, 97, 130, 257)
+SHORT_EXTENTS = (1, 2, 3, 5, 6, 7, 13, 16, 17, 33, 65)  # of volumes
 DTYPES = ("u1", "i1", "u2", "i2", "i4", "u4", "i8", "f2", "f4", "f8", "c8", "c16", "?")
 BOUNDARIES = ("zero", "constant", "edge", "symmetric", "mirror", "wrap")
 
@@ -60,14 +61,15 @@ def laid_out(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
 
 def random_call(rng: np.random.Generator) -> Call:
     """One call of any kind that the backend takes."""
-    rank, batch = int(rng.integers(1, 3)), tuple(int(n) for n in rng.integers(1, 4, rng.integers(0, 3)))
-    extent = tuple(int(rng.choice(EXTENTS)) for _ in range(rank))
+    rank, batch = int(rng.integers(1, 4)), tuple(int(n) for n in rng.integers(1, 4, rng.integers(0, 3)))
+    extent = tuple(int(rng.choice(EXTENTS if rank < 3 else SHORT_EXTENTS)) for _ in range(rank))
     code, weights_code = str(rng.choice(DTYPES)), str(rng.choice(("f4", "f8", "i1", "i2", "c8")))
     x = random_values(rng, batch + extent, code)
     options = random_options(rng, x, rank)
     axes = options.axes or tuple(range(x.ndim - rank, x.ndim))
     limit = [x.shape[axis] if options.size == "valid" else 40 for axis in axes]
-    filter_ = tuple(int(min(rng.choice((1, 2, 3, 4, 5, 6, 7, 9, 17 if rank == 2 else 100)), n)) for n in limit)
+    longest = {1: 100, 2: 17, 3: 8}[rank]
+    filter_ = tuple(int(min(rng.choice((1, 2, 3, 4, 5, 6, 7, 9, longest)), n)) for n in limit)
     if options.size == "valid":
         options = replace(options, dilation=1)
     x = laid_out(rng, x)

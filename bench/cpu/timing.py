@@ -22,6 +22,7 @@ class Samples:
 
     seconds: list[float]
     waited: list[float]
+    first: list[float]  # seconds of the first run of each burst
 
     def clean(self) -> np.ndarray:
         """The undisturbed samples; the faster half of all where there are not enough."""
@@ -33,7 +34,8 @@ class Samples:
         """Median and quartiles in microseconds, and how many samples stand behind them."""
         low, median, high = (float(q) * 1e6 for q in np.percentile(self.clean(), (25, 50, 75)))
         counts = {"clean": len(self.clean()), "samples": len(self.seconds)}
-        return {"median": round(median, 1), "low": round(low, 1), "high": round(high, 1)} | counts
+        first = {"first": round(float(np.median(self.first)) * 1e6, 1)}
+        return {"median": round(median, 1), "low": round(low, 1), "high": round(high, 1)} | first | counts
 
 
 def interleaved(
@@ -41,10 +43,10 @@ def interleaved(
 ) -> dict[str, dict[str, float]]:
     """Run all in turns for about `budget` seconds in all; a summary of each.
 
-    A turn is a short burst, as in a loop over images; its first run, with the caches full of others' data, does not
-    count. Those that take more than SLOW times as long as the fastest have two turns.
+    A turn is a short burst, as in a loop over images; its first run, with the caches full of others' data and threads
+    asleep, counts apart. Those that take more than SLOW times as long as the fastest have two turns.
     """
-    samples = {name: Samples([], []) for name in functions}
+    samples = {name: Samples([], [], []) for name in functions}
     first = {name: _seconds(function) for name, function in functions.items()}  # compiles, allocates
     slow = {name for name, seconds in first.items() if seconds > SLOW * min(first.values())}
     stop, rounds = time.perf_counter() + budget, 0
@@ -64,6 +66,7 @@ def _burst(function: Callable[[], object], samples: Samples) -> None:
         seconds.append(_seconds(function))
     counted = seconds[1:] or seconds
     waited = (_waited() - before) / len(seconds)
+    samples.first.append(seconds[0])
     samples.seconds += counted
     samples.waited += [waited] * len(counted)
 

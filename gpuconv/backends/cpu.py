@@ -10,7 +10,7 @@ import numpy as np
 
 from gpuconv.arrays import Operands, View
 from gpuconv.dtypes import accumulator, is_bfloat16
-from gpuconv.launches.cpu import of_one_filter, refuses_layer, takes_passes, takes_winograd
+from gpuconv.launches.cpu import of_one_filter, refuses_filter, refuses_layer, takes_passes, takes_winograd
 from gpuconv.planning.facts import Facts
 from gpuconv.planning.planner import Plan, make_plan
 from gpuconv.problem import Problem
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gpuconv.cpu.jit import Kernel
 
 NUMPY_RATE = 1e9  # products a second of the numpy backend
-LAYER_RATE = 10e9  # of its layers, which are products of matrices
+LAYER_RATE = 10e9  # of its layers, which are products of matrices; depthwise ones are not
 LAYER_SECONDS = 0.3  # to compile the kernel of a layer
 LOAD_SECONDS = 0.1  # to import llvmlite and to read kernels from the disk
 
@@ -55,9 +55,7 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
         problem = of_one_filter(problem)
     if not problem.is_filter:
         return refuses_layer(problem) or _half(problem)
-    if problem.rank > 2:
-        return f"the cpu backend filters one or two axes at a time; got {problem.rank}"
-    return _half(problem)
+    return refuses_filter(problem) or _half(problem)
 
 
 def _half(problem: Problem) -> str | None:
@@ -70,16 +68,14 @@ def _half(problem: Problem) -> str | None:
     return None if host().half else "this processor does not convert float16"
 
 
-def hesitation(problem: Problem, facts: Facts) -> str | None:
-    """Why "auto" lets NumPy compute this: as long as it would take less time than getting ready here.
+def hesitation(problem: Problem, facts: Facts, products: int | None = None) -> str | None:
+    """Why "auto" lets NumPy compute this, or so many products: as long as that takes less time than getting ready here.
 
-    What NumPy has taken so far counts, too, so that many small calls get the kernels that one does not wait for. The
-    sums of scipy.ndimage are rounded after every product, which NumPy repeats to the bit; the kernels here fuse.
+    What NumPy has taken so far counts, too, so that many small calls get the kernels that one does not wait for.
     """
-    if problem.skip_zero_taps and problem.compute_dtype.kind in "fc":
-        return "scipy.ndimage's own rounding is that of the numpy backend"
     layer = not problem.is_filter and problem.op != "magnitude"
-    seconds = problem.multiply_adds / (LAYER_RATE if layer else NUMPY_RATE)
+    rate = LAYER_RATE if layer and problem.channels_in > problem.groups else NUMPY_RATE
+    seconds = (products or problem.multiply_adds) / rate
     if "llvmlite.binding" not in sys.modules and _sooner("llvmlite", seconds, LOAD_SECONDS):
         return "llvmlite is not loaded yet, and NumPy is done sooner"
     from gpuconv.cpu import jit, warm

@@ -59,15 +59,24 @@ class InPlace(ABC):
         """Sum up and store one tile."""
         initial = self.weight(work.bias + tile.channel)
         sums = [[self.e.variable(initial) for _ in range(tile.columns)] for _ in range(tile.rows)]
-        touched: Touched = defaultdict(list)
-        for o in range(tile.rows):
-            for r in range(self.filter.rows):
-                touched[o * self.filter.stride + r * self.filter.dilation].append((o, r))
-        top = work.row_sources + tile.y * (8 * self.filter.stride)
-        lines = {j: self.line(work, tile, self.e.integer(top + j * 8)) for j in sorted(touched)}
+        touched = self.touched(tile.rows)
+        lines = self.lines(work, tile, touched)
         self.prefetch(work, tile, list(lines.values())[-tile.rows :])
         self.add(work, tile, sums, lines, touched)
         self.store(work, tile, [[variable.value for variable in row] for row in sums])
+
+    def touched(self, rows: int) -> Touched:
+        """Which outputs and rows of the filter meet in each row."""
+        touched: Touched = defaultdict(list)
+        for o in range(rows):
+            for r in range(self.filter.rows):
+                touched[o * self.filter.stride + r * self.filter.dilation].append((o, r))
+        return touched
+
+    def lines(self, work: SimpleNamespace, tile: Tile, touched: Touched) -> dict[int, Value]:
+        """Where a tile meets each row."""
+        top = work.row_sources + tile.y * (8 * self.filter.stride)
+        return {j: self.line(work, tile, self.e.integer(top + j * 8)) for j in sorted(touched)}
 
     def add(self, work: SimpleNamespace, tile: Tile, sums: Sums, lines: dict[int, Value], touched: Touched) -> None:
         """Add the products of all samples, column by column of the filter; weights lie in this order."""

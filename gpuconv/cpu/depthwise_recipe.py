@@ -104,14 +104,19 @@ def in_place_recipe(problem: Problem, dtype: DType, strides: Ints, kind: str, th
         nothing = -(-last // dtype.itemsize) + host().lanes(dtype.itemsize)
     job.point(tap_offsets=np.arange(columns.filter) * (columns.dilation * columns.image_step))
     job.point(channels=inputs * image[channel], fill=np.full(nothing, problem.fill.real, dtype))
-    steps = {"ahead": rows.image_step * rows.stride, "out_ahead": rows.out_step}
-    least = 2 * ROWS if kind == "planes" else ROWS  # rows; those of pixels are long
-    job.set(**{name: step * max(least, -(-AHEAD // max(1, abs(step)))) for name, step in steps.items()})
+    job.set(**ahead(kind, rows))
     parts = problem.images * (1 if kind == "pixels" else problem.channels_out)
     missing = -(-BLOCKS * threads // parts) if threads > 1 else 1
     down = max(1, min(missing, rows.out_extent // ROWS))
     job.set(items=parts * down, blocks_h=down)
     return Recipe(driver(address(in_place_kernel_of(problem, dtype, kind))), job, shape_of(problem, dtype))
+
+
+def ahead(kind: str, rows: Axis) -> dict[str, int]:
+    """Bytes from what is read and written to what is worth asking for."""
+    steps = {"ahead": rows.image_step * rows.stride, "out_ahead": rows.out_step}
+    least = 2 * ROWS if kind == "planes" else ROWS  # rows; those of pixels are long
+    return {name: step * max(least, -(-AHEAD // max(1, abs(step)))) for name, step in steps.items()}
 
 
 def planes_order(weights: np.ndarray) -> np.ndarray:

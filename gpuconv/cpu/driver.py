@@ -13,81 +13,12 @@ each phase of a horizontal stride, the samples that are neighbours to the tile.
 from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter
-from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.job import COUNTERS, FIELDS, INDEX, LINE, SCRATCH
 from gpuconv.cpu.slots import Slots
 from gpuconv.cpu.sums import Tile
-from gpuconv.cpu.target import Target, host
-from gpuconv.cpu.tiles import compiled_sizes, lines_of, short_line, tile_of
 from gpuconv.cpu.values import Lanes, Value
-from gpuconv.cpu.worker import work_through
 
 FOREVER = 1 << 62
-
-
-def filter_kernel(
-    code: str,
-    kind: str,
-    filter_h: int,
-    filter_w: int,
-    *,
-    line: int = 0,
-    terms: int = 1,
-    checked: bool = False,
-    phased: bool = False,
-    near: bool = False,
-) -> tuple[Kernel, Tile]:
-    """Return the kernel that computes blocks of a filter, and its tile.
-
-    Parameters
-    ----------
-    code : str
-        Dtype of the accumulators: f4, f8, i4, i8 (or u8).
-    kind : {"sliding", "taps", "line"}
-        The tile.
-    filter_h, filter_w : int
-        Rows and columns of the weights; compiled in where the tile gains by it.
-    line : int
-        Taps of the filter along rows that comes before the tile (separable weights); 0: none.
-    terms : int
-        Filters along rows that come before the tile, which has a column of weights for each.
-    checked : bool
-        Whether outputs that are not finite are noted in the job.
-    phased : bool
-        Whether the horizontal stride is not 1.
-    near : bool
-        Whether the taps of a row read neighbouring samples.
-    """
-    target, sizes = host(), compiled_sizes(filter_h, filter_w) if kind == "sliding" else (0, 0)
-    in_line = line or (filter_w if kind == "line" else 0)
-    short = short_line(target, int(code[1]), in_line) if near and terms == 1 else 0
-    lines = terms if line else 0
-    kernel = Kernel(_write, (code.replace("u", "i"), kind, *sizes, lines, int(checked), int(phased), short))
-    return kernel, tile_of(target, kind, *sizes, short=0 if line else short)
-
-
-def _write(
-    target: Target,
-    code: str,
-    kind: str,
-    filter_h: int,
-    filter_w: int,
-    lines: int,
-    checked: int,
-    phased: int,
-    short: int,
-) -> str:
-    """Return kernel(job, scratch, spins).
-
-    `spins` is how often to look, at the end, whether the other workers have finished their blocks too.
-    """
-    e = Emitter(("job", "scratch", "spins"), fused=target.fused)
-    lanes = Lanes(code, target.lanes(int(code[1])))
-    tile = tile_of(target, kind, filter_h, filter_w, 0 if lines else short)
-    before = (lines_of(target, lines) if lines > 1 else tile_of(target, "line", short=short)) if lines else None
-    driver = Driver(e, lanes, tile, before, checked=bool(checked), phased=bool(phased))
-    work_through(e, driver.work.items, driver.block)
-    return e.text()
 
 
 class Driver:
@@ -100,30 +31,46 @@ class Driver:
             setattr(self.work, name, e.scratch + getattr(self.work, name))
         self.work.trace = e.variable(e.zero(lanes)) if checked else None
         self.slots = Slots(e, lanes, self.work, phased)
+        self.in_slots = line is not None  # all samples, so that none are borrowed
 
     def block(self, item: Value) -> None:
         """Compute one block of one image."""
+        self.go_down(self.enter(item))
+        if self.work.trace:
+            self._judge(self.work.trace.value)
+
+    def enter(self, item: Value) -> Value:
+        """Find a block in its image and output; its first row."""
         e, work = self.e, self.work
         image, rest = item // (work.blocks_h * work.blocks_w), item % (work.blocks_h * work.blocks_w)
         by, bx = rest // work.blocks_w, rest % work.blocks_w
-        top, bottom = (part * work.groups // work.blocks_h * self.tile.rows for part in (by, by + 1))
+        top: Value = by * work.groups // work.blocks_h * self.tile.rows
+        bottom = (by + 1) * work.groups // work.blocks_h * self.tile.rows
         work.bottom = e.least(bottom, work.out_h)
         x0, x1 = (part * work.out_w // work.blocks_w for part in (bx, bx + 1))
         work.source = work.image + e.integer(work.image_offsets + image * 8)
         work.target = work.out + e.integer(work.out_offsets + image * 8) + x0 * work.out_pixel
         self.slots.enter(x0, x1)
+        return top
+
+    def go_down(self, top: Value) -> None:
+        """Compute the block that was entered."""
+        e, work = self.e, self.work
         loaded = e.variable(0)
         with e.loop(top, work.bottom, self.tile.rows) as y:
-            start = y * work.stride_h
-            stop = (e.least(y + self.tile.rows, work.bottom) - 1) * work.stride_h + work.reach_h + 1
+            start, stop = self.window(y)
             slot = e.variable(e.most(loaded.value, start) % work.slots)
             with e.loop(e.most(loaded.value, start), stop) as j:
                 self._load(j, slot.value)
                 slot.value = self._following(slot.value)
             loaded.value = stop
-            self._compute(y, start, stop)
-        if self.work.trace:
-            self._judge(self.work.trace.value)
+            self._point(start, stop)
+            self.compute(y)
+
+    def window(self, y: Value) -> tuple[Value, Value]:
+        """The window rows that output rows y ... of a tile need: first and stop."""
+        e, work = self.e, self.work
+        return y * work.stride_h, (e.least(y + self.tile.rows, work.bottom) - 1) * work.stride_h + work.reach_h + 1
 
     def _judge(self, trace: Value) -> None:
         """Note in the job whether some element of the trace is nan."""
@@ -153,13 +100,16 @@ class Driver:
         line = SimpleNamespace(**vars(work) | {name: getattr(work, f"line_{name}") for name in LINE} | {"trace": None})
         self._segments(self.line, line, e.number(FOREVER))
 
-    def _compute(self, y: Value, start: Value, stop: Value) -> None:
-        """Compute output rows y ... from window rows start to stop."""
+    def compute(self, y: Value) -> None:
+        """Compute output rows y ... from the rows that the table points at."""
         e, work = self.e, self.work
         direct = work.store.equals(0)
-        self._point(y, start, stop, direct)
-        last = e.select(direct, work.width - self.lanes.bytes, FOREVER)
-        if self.line:
+        for i in range(self.tile.rows):
+            wanted = e.select(direct, y + i, FOREVER) < work.bottom
+            staged = work.stage + work.stage_bytes * i
+            e.store(e.select(wanted, work.target + (y + i) * work.out_row, staged), work.outs + 8 * i)
+        last = e.select(direct, e.most(work.width - self.lanes.bytes, 0), FOREVER)
+        if self.in_slots:
             self._tiles(self.tile, work, e.number(0), work.width, last)
         else:
             self._segments(self.tile, work, last)
@@ -168,8 +118,8 @@ class Driver:
             to, staged = work.target + (y + o) * work.out_row, work.stage + o * work.stage_bytes
             e.call(work.store, to, work.out_element, staged, work.width // self.lanes.size)
 
-    def _point(self, y: Value, start: Value, stop: Value, direct: Value) -> None:
-        """Point the tables at window rows `start` ... and at output rows y ...; what is beyond the block, anywhere."""
+    def _point(self, start: Value, stop: Value) -> None:
+        """Point the tables at window rows `start` ...; what is beyond the block, anywhere."""
         e, work = self.e, self.work
         slot = e.variable(start % work.slots)
         ring = work.ring if self.line else work.ring + work.lead
@@ -177,10 +127,6 @@ class Driver:
             e.store(ring + slot.value * work.slot_bytes, work.rows + i * 8)
             e.store(e.integer(work.borrowed + slot.value * 8), work.inner_rows + i * 8)
             slot.value = e.select(start + i + 1 < stop, self._following(slot.value), slot.value)
-        for o in range(self.tile.rows):
-            wanted = e.select(direct, y + o, FOREVER) < work.bottom
-            staged = work.stage + work.stage_bytes * o
-            e.store(e.select(wanted, work.target + (y + o) * work.out_row, staged), work.outs + 8 * o)
 
     def _segments(self, tile: Tile, work: SimpleNamespace, last: Value) -> None:
         """Cover a row: both ends from slots, what is between them from the image where it is borrowed."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+from gpuconv.cpu.shared import Shared
 from gpuconv.cpu.values import INT, Lanes, Value, Variable
 from gpuconv.cpu.vectors import Vectors
 
@@ -22,7 +23,7 @@ SUFFIXES = {"half": "f16", "float": "f32", "double": "f64"}  # of the names of i
 Number = Value | int
 
 
-class Emitter(Vectors):
+class Emitter(Vectors, Shared):
     """Writes one function, `kernel(arguments)`; the arguments are attributes."""
 
     def __init__(self, arguments: Sequence[str], *, fused: bool = True):
@@ -147,14 +148,6 @@ class Emitter(Vectors):
     def fields(self, address: Value, names: Sequence[str]) -> SimpleNamespace:
         """Return the integers at an address by their names."""
         return SimpleNamespace(**{name: self.integer(address + 8 * i) for i, name in enumerate(names)})
-
-    def count_up(self, address: Value) -> Value:
-        """Add 1 to an integer that threads share; what it was before."""
-        return self.emit(INT, f"atomicrmw add ptr {self._pointer(address)}, i64 1 acq_rel")
-
-    def shared(self, address: Value) -> Value:
-        """Return an integer that other threads change."""
-        return self.emit(INT, f"load atomic i64, ptr {self._pointer(address)} acquire, align 8")
 
     def _pointer(self, address: Value) -> str:
         return self.emit("ptr", f"inttoptr i64 {address.name} to ptr").name

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpuconv.cpu import pool
 from gpuconv.cpu.fft_recipe import recipe
-from gpuconv.cpu.fft_spectrum import spectrum, standing_spectrum
+from gpuconv.cpu.fft_spectrum import spectrum, standing_spectrum, volume_spectrum
 from gpuconv.cpu.fft_tiles import TileJob
 from gpuconv.problem import Ints, Problem
 from gpuconv.threads import get_num_threads
@@ -56,9 +56,9 @@ def prepare(problem: Problem, points: Ints, weights: np.ndarray, strides: Ints, 
     Parameters
     ----------
     problem : Problem
-        Of one or two axes.
+        Of one or two axes, or three that are all filtered.
     points : tuple of int
-        Length of the transform along each axis: a power of two, or 1 along an axis of one tap.
+        Length of the transform along each axis: a power of two, or 1 along an axis of one tap and across slices.
     weights : numpy.ndarray
         As accumulators: float32, float64, complex64 or complex128.
     strides : tuple of int
@@ -68,9 +68,11 @@ def prepare(problem: Problem, points: Ints, weights: np.ndarray, strides: Ints, 
     """
     found = recipe(problem, points, weights.dtype, strides)
     job, tile = found.job.copy(), found.tile
-    if tile.standing:
+    if tile.deep:
+        job.point(spectrum=volume_spectrum(weights, problem.dilation, (tile.height, tile.width)))
+    elif tile.standing:
         job.point(spectrum=standing_spectrum(weights, problem.dilation[0], tile.height))
     else:
         job.point(spectrum=spectrum(weights, problem.dilation, (tile.height, tile.width), tile.linear))
-    seconds = job["tiles"] * tile.points * weights.itemsize / RATE
+    seconds = job["tiles"] * max(1, job["out_d"]) * tile.points * weights.itemsize / RATE
     return Ready(found.driver, job, seconds > LEAST_SECONDS, instead)

@@ -6,12 +6,13 @@ vector of columns at a time; rows are turned into such panels by transposing squ
 
 from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.fft_passes import Numbers, Panel, Points
-from gpuconv.cpu.fft_values import transposed
+from gpuconv.cpu.fft_values import negative, transposed
 from gpuconv.cpu.jit import Kernel
 from gpuconv.cpu.target import Target
 from gpuconv.cpu.values import Lanes, Value
 
 TILE = ("tile", "pitch", "plane", "panel", "table")
+SLICES_AT_ONCE = 4  # of outputs of a volume, whose sums are in registers
 SOURCES = ("re", "re_pitch", "im", "im_pitch")
 
 
@@ -43,6 +44,28 @@ def rows_kernel(code: str, points: int, *, twisted: bool) -> Kernel:
     pieces of one signal are `twisted`: multiplied by the roots of unity in a table, and afterwards by their conjugates.
     """
     return Kernel(_write_rows, (code, points, int(twisted)))
+
+
+def spectra_kernel(code: str, points: int) -> Kernel:
+    """Return the kernel spectra(tile, pitch, plane, panel, table, count, to, step): transform rows.
+
+    The vectors of the result lie `step` bytes from each other, from `to` on.
+    """
+    return Kernel(_write_spectra, (code, points))
+
+
+def rows_back_kernel(code: str, points: int) -> Kernel:
+    """Return the kernel rows_back(tile, pitch, plane, panel, table, count, source): rows back, times their points."""
+    return Kernel(_write_rows_back, (code, points))
+
+
+def sum_kernel(code: str) -> Kernel:
+    """Return the kernel sum(sums, spectra, filter, offsets, positions, pitch, slices, step).
+
+    At each position, `pitch` bytes after the last, sums of products of `slices` neighbouring values of the filter and
+    of the spectra at `offsets`, which are `step` bytes apart in their table, for SLICES_AT_ONCE neighbouring outputs.
+    """
+    return Kernel(_write_sum, (code,))
 
 
 def _write_columns(target: Target, code: str, points: int) -> str:
@@ -86,6 +109,50 @@ def _write_rows(target: Target, code: str, points: int, twisted: int) -> str:
         _transpose(e, lanes, panel, rows, back=False)
         panel.multiply(panel.rows, panel.rows, spectrum, twist if twisted else None)
         _transpose(e, lanes, panel, rows, back=True)
+    return e.text()
+
+
+def _write_spectra(target: Target, code: str, points: int) -> str:
+    e = Emitter((*TILE, "count", "to", "step"), fused=target.fused)
+    lanes = Lanes(code, target.lanes(int(code[1])))
+    panel = Panel(e, lanes, points, e.panel, e.table)
+    with e.loop(0, e.count, lanes.count) as y:
+        to = e.to + y // lanes.count * points * e.step
+        _transpose(e, lanes, panel, e.tile + y * e.pitch, back=False)
+        panel.forward(panel.rows, Points(e, lanes, to, to + lanes.bytes, e.step, e.step))
+    return e.text()
+
+
+def _write_rows_back(target: Target, code: str, points: int) -> str:
+    e = Emitter((*TILE, "count", "source"), fused=target.fused)
+    lanes = Lanes(code, target.lanes(int(code[1])))
+    panel = Panel(e, lanes, points, e.panel, e.table)
+    with e.loop(0, e.count, lanes.count) as y:
+        panel.backward(_pairs(e, lanes, e.source + y * (2 * points * lanes.size)), panel.rows)
+        _transpose(e, lanes, panel, e.tile + y * e.pitch, back=True)
+    return e.text()
+
+
+def _write_sum(target: Target, code: str) -> str:
+    e = Emitter(("sums", "spectra", "filter", "offsets", "positions", "pitch", "slices", "step"), fused=target.fused)
+    lanes = Lanes(code, target.lanes(int(code[1])))
+    with e.loop(0, e.positions) as i:
+        spectra, factors = e.spectra + i * e.pitch, e.filter + i * e.slices * (2 * lanes.bytes)
+        sums = [(e.variable(e.zero(lanes)), e.variable(e.zero(lanes))) for _ in range(SLICES_AT_ONCE)]
+        with e.loop(0, e.slices) as d:
+            (factor,) = _pairs(e, lanes, factors).load(d, 0, 1)
+            less = negative(factor.im)
+            for g, (re, im) in enumerate(sums):
+                offset = e.integer(e.offsets + d * e.step + 8 * g)
+                (value,) = _pairs(e, lanes, spectra + offset).load(e.number(0), 0, 1)
+                re.value = e.muladd(value.re, factor.re, re.value)
+                im.value = e.muladd(value.re, factor.im, im.value)
+                re.value = e.muladd(value.im, less, re.value)
+                im.value = e.muladd(value.im, factor.re, im.value)
+        for g, (re, im) in enumerate(sums):
+            to = e.sums + (e.positions * g + i) * (2 * lanes.bytes)
+            e.store(re.value, to)
+            e.store(im.value, to + lanes.bytes)
     return e.text()
 
 

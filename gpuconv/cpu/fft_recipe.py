@@ -7,16 +7,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gpuconv.cpu import jit, pool
-from gpuconv.cpu.fft_kernels import columns_kernel, inverse_kernel, rows_kernel, standing_kernel
+from gpuconv.cpu.fft_kernels import (
+    SLICES_AT_ONCE,
+    columns_kernel,
+    inverse_kernel,
+    rows_back_kernel,
+    rows_kernel,
+    spectra_kernel,
+    standing_kernel,
+    sum_kernel,
+)
 from gpuconv.cpu.fft_passes import roots
 from gpuconv.cpu.fft_spectrum import twist
 from gpuconv.cpu.fft_tiles import TileJob, tiles_kernel
+from gpuconv.cpu.fft_volumes import volumes_kernel
 from gpuconv.cpu.jit import Kernel
-from gpuconv.cpu.job import ALIGNMENT, Shape, geometry
+from gpuconv.cpu.job import ALIGNMENT, Shape, geometry, lay_out
 from gpuconv.cpu.layout import Axis, Layout, layout
 from gpuconv.cpu.recipe import component
 from gpuconv.cpu.rows import load_kernel, storable, store_kernel
 from gpuconv.cpu.target import host
+from gpuconv.cpu.volume_job import set_slices
 from gpuconv.launches.cpu_fft import shared_tiles
 from gpuconv.problem import DType, Ints, Problem
 
@@ -26,12 +37,16 @@ STANDING_POINTS = 1 << 12  # at most: their panels fit the second-level cache
 
 @dataclass(frozen=True)
 class Tile:
-    """Points down and along; `linear`: its rows are the pieces of one line; `standing`: each column is one line."""
+    """Points down and along; `linear`: its rows are the pieces of one line; `standing`: each column is one line.
+
+    A `deep` one is of a volume: a part of every slice.
+    """
 
     height: int
     width: int
     linear: bool = False
     standing: bool = False
+    deep: bool = False
 
     @property
     def points(self) -> int:
@@ -58,17 +73,17 @@ def _kernels(problem: Problem, code: str, tile: Tile) -> dict[str, Kernel]:
     out = component(problem.out_dtype)
     converted = storable(code, out, problem.rounding, problem.overflow, host().half)
     found = {
-        "driver": tiles_kernel(code, linear=tile.linear),
+        "driver": volumes_kernel(code) if tile.deep else tiles_kernel(code, linear=tile.linear),
         "load": load_kernel(component(problem.image_dtype), code),
         "store": store_kernel(code, out if converted else code, problem.rounding, problem.overflow),
     }
     if tile.standing:
         return found | {"columns": standing_kernel(code, tile.height)}
-    return found | {
-        "columns": columns_kernel(code, tile.height),
-        "rows_kernel": rows_kernel(code, tile.width, twisted=tile.linear),
-        "inverse": inverse_kernel(code, tile.height),
-    }
+    found |= {"columns": columns_kernel(code, tile.height), "inverse": inverse_kernel(code, tile.height)}
+    if not tile.deep:
+        return found | {"rows_kernel": rows_kernel(code, tile.width, twisted=tile.linear)}
+    rows_back = rows_back_kernel(code, tile.width)
+    return found | {"rows_kernel": spectra_kernel(code, tile.width), "rows_back": rows_back, "sum": sum_kernel(code)}
 
 
 def default_kernels(code: str) -> Iterator[Kernel]:
@@ -81,10 +96,16 @@ def default_kernels(code: str) -> Iterator[Kernel]:
             yield rows_kernel(code, points, twisted=linear)
     for points in (512, 1024, 2048):
         yield standing_kernel(code, points)
+    yield from (volumes_kernel(code), sum_kernel(code))
+    for points in (32, 64):
+        yield spectra_kernel(code, points)
+        yield rows_back_kernel(code, points)
 
 
 def _tile(points: Ints, dtype: DType, *, standing: bool) -> Tile:
     """The tile that transforms so many points along each axis."""
+    if len(points) == 3:
+        return Tile(*points[1:], deep=True)
     if len(points) == 2 and 1 not in points:
         return Tile(*points)
     if standing and max(points) <= STANDING_POINTS:
@@ -113,6 +134,9 @@ def recipe(problem: Problem, points: Ints, dtype: DType, strides: Ints) -> Recip
     _point_tables(job, tile, code)
     _set_parts(job, problem, dtype)
     _set_tiles(job, lay, tile, size)
+    if lay.slices:
+        set_slices(job, problem, lay.slices, SLICES_AT_ONCE)
+        _set_spectra(job, tile, size)
     image, out = (problem.image_dtype, lay.columns.image_step), (problem.out_dtype, lay.columns.out_step)
     job.set(direct=int(image == packed), copied=int(out == packed))
     job.set(row=tile.width * size if tile.linear else lay.rows.image_step)
@@ -149,6 +173,15 @@ def _set_tiles(job: TileJob, lay: Layout, tile: Tile, size: int) -> None:
     job.set(pitch=pitch, plane=tile.height * pitch, used=used * size)
     panel = max(tile.height, tile.width) * host().bits // 8
     job.scratch_bytes = ALIGNMENT + 2 * (job["plane"] + panel)
+
+
+def _set_spectra(job: TileJob, tile: Tile, size: int) -> None:
+    """Lay out the spectra of slices and their sums."""
+    value = 2 * host().bits // 8  # of a slot at one position
+    positions = tile.points * size // (host().bits // 8)
+    job.set(positions=positions, slice_bytes=job["slice_slots"] * value, sum_bytes=positions * value)
+    lay_out(job, {"offsets": 8 * job["slice_span"], "spectra": positions * job["slice_bytes"]})
+    lay_out(job, {"sums": SLICES_AT_ONCE * job["sum_bytes"]})
 
 
 def _layout(problem: Problem, strides: Ints) -> Layout:

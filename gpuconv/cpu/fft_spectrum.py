@@ -35,6 +35,17 @@ def standing_spectrum(weights: np.ndarray, dilation: int, points: int) -> np.nda
     return _kept((weights.tobytes(), weights.dtype, dilation, points), make)
 
 
+def volume_spectrum(weights: np.ndarray, dilation: Ints, shape: Ints) -> np.ndarray:
+    """Return the spectra of all slices of the weights; those that belong to one vector of a tile's side by side."""
+    code = component(weights.dtype)
+
+    def make() -> np.ndarray:
+        each = [_arranged(_transformed(slice_, dilation[1:], shape, False), code) for slice_ in weights]
+        return np.stack(each, 2)
+
+    return _kept((weights.tobytes(), weights.shape, weights.dtype, dilation, shape, "volume"), make)
+
+
 def twist(height: int, width: int, code: str) -> np.ndarray:
     """Return the roots of unity between the transforms of the columns and of the rows of a line."""
     points = height * width

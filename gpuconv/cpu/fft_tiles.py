@@ -34,6 +34,8 @@ TILES = (
     *("image_part", "out_part", "fill_part"),  # bytes from the real to the imaginary part; 0 for real numbers
     *("columns", "rows_kernel", "inverse", "columns_table", "rows_table"),  # kernels (or 0) and their roots of unity
     *("spectrum", "twist", "used"),  # tables; bytes of a tile's row that are outputs
+    *("sum", "rows_back"),  # kernels of volumes
+    *("spectra", "sums", "offsets", "positions", "sum_bytes"),  # of slices: scratch memory; vectors and size of one
     "spoiled",  # written: whether a result is not finite
 )
 
@@ -129,6 +131,7 @@ class Tiles:
         room = e.least(work.inside_h1 - down - work.y0, work.inside_w1 - along - work.x0)
         room = e.least(room, e.least(work.y0 - work.inside_h0, work.x0 - work.inside_w0))
         room = e.select(own.direct.equals(0), -1, e.least(room, own.parts - part - 1))
+        room = room if self.slots.beyond is None else e.select(self.slots.beyond, -1, room)
         inside, loaded = room >= 0, self.tile + own.plane * part
         there = (work.y0 - work.before_h) * work.image_row + (work.x0 - work.before_w) * work.image_pixel
         e.store(e.select(inside, work.source + there, loaded), self.sources + part * 16)

@@ -11,28 +11,19 @@ import numpy as np
 from gpuconv.arrays import Operands
 from gpuconv.conversion import convert
 from gpuconv.cpu import fft, pool
-from gpuconv.cpu.job import Job
-from gpuconv.cpu.recipe import Recipe, component, list_taps, recipe
+from gpuconv.cpu.parts import Part, complex_parts, of_axes, parts_in_passes, real_parts
+from gpuconv.cpu.recipe import component
 from gpuconv.cpu.rows import storable
 from gpuconv.cpu.target import host
 from gpuconv.planning.costs import products_of
 from gpuconv.planning.planner import Plan
-from gpuconv.problem import DType, Ints, Problem
+from gpuconv.problem import DType, Problem
 from gpuconv.threads import get_num_threads
 
 STRIP_VALUES = 1 << 18  # outputs that NumPy converts at a time
 LEAST_SECONDS = 0.3e-3  # less work is not worth waking a thread for
 RATE = 5e9  # products a second of each lane of a vector, roughly
 BANDWIDTH = 40e9  # bytes read or written a second, in the cache of so little work
-
-
-@dataclass(frozen=True)
-class Part:
-    """A job without its arrays, and how many bytes into the output its own begins."""
-
-    driver: pool.Driver
-    job: Job
-    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,15 +119,15 @@ def _ready(problem: Problem, plan: Plan, operands: Operands, out: np.ndarray) ->
     instead: Ready | fft.Ready | None = None
     if plan.terms:
         low_rank = plan.algorithm == "low_rank"
-        columns, rows = (pass_.T for pass_ in operands.terms) if low_rank else (pass_[:, None] for pass_ in factors)
+        passes = tuple(pass_.T for pass_ in operands.terms) if low_rank else of_axes(problem, factors)
         work = products_of(problem, plan.terms)
-        parts = partial(_passes, problem, columns, rows, strides, low_rank)
+        parts = partial(parts_in_passes, problem, passes, strides, low_rank)
         instead = _ready(problem, plan.instead, operands, out) if plan.instead else None
     elif plan.accumulator.kind == "c":
         work *= 4 if image.dtype.kind == "c" else 2
-        parts = partial(_complex, problem, weights[0, 0], strides)
+        parts = partial(complex_parts, problem, weights[0, 0], strides)
     else:
-        parts = partial(_real, problem, weights[0, 0], strides)
+        parts = partial(real_parts, problem, weights[0, 0], strides)
     seconds = work / (RATE * host().lanes(plan.accumulator.itemsize)) + (image.nbytes + out.nbytes) / BANDWIDTH
     return Ready(functools.lru_cache(maxsize=4)(parts), seconds > LEAST_SECONDS, instead)
 
@@ -148,60 +139,3 @@ def _transformed(problem: Problem, plan: Plan, operands: Operands, out: np.ndarr
     weights = operands.full_weights().astype(plan.accumulator)[0, 0]
     instead = _ready(problem, plan.instead, operands, out)
     return fft.prepare(problem, plan.tiles.points, weights, operands.image.strides + out.strides, instead)
-
-
-def _real(problem: Problem, weights: np.ndarray, strides: Ints, threads: int) -> tuple[Part, ...]:
-    """One filter; its taps are listed where some are left out."""
-    sparse = problem.skip_zero_taps and not weights.all()
-    found, job = _start(problem, weights.dtype, strides, threads, listed=sparse)
-    if sparse:
-        weights = weights.reshape(found.rows.filter, -1)
-        r, s = np.nonzero(weights)
-        weights = weights[r, s]
-        list_taps(job, found.rows, r, found.columns[s])
-    job.point(weights=np.ascontiguousarray(weights))
-    return (Part(found.driver, job),)
-
-
-def _passes(
-    problem: Problem, columns: np.ndarray, rows: np.ndarray, strides: Ints, checked: bool, threads: int
-) -> tuple[Part, ...]:
-    """Each row of the image is filtered along itself as it is loaded, then the tile goes down the columns.
-
-    `columns` and `rows` have a term along their second axis.
-    """
-    found, job = _start(problem, columns.dtype, strides, threads, terms=columns.shape[1], checked=checked)
-    job.point(weights=np.ascontiguousarray(columns), line_weights=np.ascontiguousarray(rows))
-    return (Part(found.driver, job),)
-
-
-def _complex(problem: Problem, weights: np.ndarray, strides: Ints, threads: int) -> tuple[Part, ...]:
-    """Two real filters over two planes: the real and the imaginary part of the output."""
-    planes = 2 if problem.image_dtype.kind == "c" else 1
-    kept = np.flatnonzero(weights) if problem.skip_zero_taps else np.arange(weights.size)
-    taps = weights.ravel()[kept]
-    parts = []
-    for offset, pair in ((0, (taps.real, -taps.imag)), (problem.out_dtype.itemsize // 2, (taps.imag, taps.real))):
-        found, job = _start(problem, taps.dtype, strides, threads, listed=True)
-        r, s = np.divmod(kept, len(found.columns))
-        plane = np.repeat(np.arange(planes), len(kept)) * job["part_bytes"] * job["stride_w"]
-        list_taps(job, found.rows, np.tile(r, planes), np.tile(found.columns[s], planes) + plane)
-        job.point(weights=np.concatenate(pair[:planes]))
-        parts.append(Part(found.driver, job, offset))
-    return tuple(parts)
-
-
-def _start(
-    problem: Problem,
-    dtype: DType,
-    strides: Ints,
-    threads: int,
-    *,
-    terms: int = 0,
-    checked: bool = False,
-    listed: bool = False,
-) -> tuple[Recipe, Job]:
-    """Return the recipe of a filter, and a job of its own."""
-    passes = {"terms": terms, "checked": checked}
-    found = recipe(problem, dtype, **passes, listed=listed, strides=strides, threads=threads)
-    return found, found.job.copy()

@@ -1,7 +1,7 @@
 """One call of a driver: the integers that it reads, in the order of FIELDS, and the arrays that they point to."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -15,6 +15,7 @@ COUNTERS = ("taken", "finished")  # blocks; threads add to these
 SCRATCH = (  # offsets in the scratch memory
     *("rows", "inner_rows", "borrowed", "outs"),  # addresses: of slots, of borrowed rows in order, by slot; of outputs
     *("line_rows", "line_inner_rows", "line_outs"),  # the same of a line
+    *("slice_rows", "slice_outs", "slices"),  # the same of rows across slices, slots of filtered slices
     *("stage", "line", "ring"),  # outputs to be converted, a row to be filtered, slots
 )
 FIELDS = (
@@ -33,8 +34,16 @@ FIELDS = (
     *("taps", "tap_rows", "tap_columns", "paired"),  # list of taps: bytes in the table of rows, bytes in a slot
     "not_finite",  # written: whether an output is not, where they are looked at
     *("line_weights", "line_taps", "line_tap_columns", "line_paired"),  # the same of the filter along rows
+    *("out_d", "filter_d", "stride_d", "dilation_d", "reach_d"),  # slices of a volume
+    *("image_slice", "out_slice"),  # bytes
+    *("slice_source", "slice_slot"),  # of each window slice: which it is (-1: fill values, HELD), its place in the ring
+    *("slice_slots", "slice_span"),  # slots in the ring, slices that a tile across them reads
+    *("slice_bytes", "slice_row"),  # of a slot, of a row of a filtered slice
+    *("slice_weights", "slice_taps", "slice_tap_rows", "slice_tap_columns"),  # the filter across slices
 )
 LINE = ("weights", "taps", "tap_columns", "paired", "rows", "inner_rows", "outs")  # what a Line reads
+SLICE = ("weights", "taps", "tap_rows", "tap_columns", "rows", "outs")  # what a tile across slices reads
+HELD = -2  # in slice_source: loaded before
 INDEX = {name: len(COUNTERS) + i for i, name in enumerate(FIELDS)}
 ITEMS = INDEX["items"]
 ALIGNMENT = 64
@@ -153,20 +162,23 @@ def divide(job: Job, lay: Layout, shape: Shape, threads: int, ring_bytes: int, t
         down = min(-(-rows.out_extent // tallest), -(-BLOCKS * threads // (lay.images * across)))
     width = -(-columns.out_extent // across)
     samples = -(-((width - 1) * columns.stride + columns.reach + 1) // columns.stride) * inner.extent + 2 * shape.lanes
-    part = _odd(samples * shape.size)
+    part = odd_lines(samples * shape.size)
     slot = part * parts
-    stage = _odd((width * inner.extent + shape.lanes) * shape.size)
+    stage = odd_lines((width * inner.extent + shape.lanes) * shape.size)
     sizes = dict.fromkeys(SCRATCH, 8 * max(span, shape.rows, terms))
     sizes |= {"stage": stage * shape.rows, "line": slot, "ring": slot * span}
-    offset = 0
-    for name, size in sizes.items():
-        job.set(**{name: offset})
-        offset += -(-size // ALIGNMENT) * ALIGNMENT
-    job.scratch_bytes = offset
+    lay_out(job, sizes)
     job.set(items=lay.images * across * down, blocks_h=down, blocks_w=across)
     job.set(span=span, slots=span, slot_bytes=slot, part_bytes=part, stage_bytes=stage)
 
 
-def _odd(size: int) -> int:
+def lay_out(job: Job, sizes: Mapping[str, int]) -> None:
+    """Place the parts of the scratch memory, given their bytes."""
+    for name, size in sizes.items():
+        job.set(**{name: job.scratch_bytes})
+        job.scratch_bytes += -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def odd_lines(size: int) -> int:
     """Bytes of a row: an odd number of cache lines, so that rows do not compete for the same sets of the cache."""
     return (-(-size // ALIGNMENT) | 1) * ALIGNMENT

@@ -115,8 +115,18 @@ def cut(rows: Axis, columns: Axis, shape: Shape, images: int, threads: int, room
     missing = -(-wanted // (images * shape.groups * across * down * outputs))
     if missing > 1 and rows.out_extent == 1:
         across = max(across, min(across * missing, -(-columns.out_extent // max(64, columns.reach))))
-        width = -(-columns.out_extent // across)
+    if rows.out_extent == 1:
+        across = evenly(across, images * shape.groups * outputs, columns.out_extent, threads)
+    else:
+        down = evenly(down, images * shape.groups * across * outputs, rows.out_extent, threads)
+    width = -(-columns.out_extent // across)
     return Blocks(outputs, down, across, -(-rows.out_extent // down), width)
+
+
+def evenly(parts: int, others: int, most: int, threads: int) -> int:
+    """So many parts or a few more, that threads have equally many of the `others` times as many blocks."""
+    better = (count for count in range(parts, parts + threads) if count <= most and count * others % threads == 0)
+    return next(better, parts)
 
 
 def patch_bytes(rows: Axis, columns: Axis, shape: Shape, height: int, width: int) -> int:

@@ -11,8 +11,9 @@ channels, for several channels at once, or where there are few for several pairs
 from types import SimpleNamespace
 
 from gpuconv.cpu.dense import source_at
-from gpuconv.cpu.emitter import Emitter, Number
+from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.jit import Kernel
+from gpuconv.cpu.layer_gradient_store import Store
 from gpuconv.cpu.layer_job import each_item
 from gpuconv.cpu.layer_patch import Patch, Room, Source
 from gpuconv.cpu.target import Target
@@ -21,9 +22,6 @@ from gpuconv.cpu.values import Lanes, Value, Variable
 VECTORS = 2  # of output channels at once; 1 in a depthwise layer
 TAPS = 4  # at once in a depthwise layer
 POSITIONS = 2
-TOGETHER = (
-    8  # outputs, often a power of two apart, whose weights stay in one set of the cache until all taps are stored
-)
 
 
 def gradient_kernel(code: str, image: str, kind: str) -> Kernel:
@@ -69,7 +67,8 @@ class Gradient:
             self._load(work, image, channels, depth, (y0, y1, x0, x1))
             self._load_grad(work, image, grads, outputs, (y0, y1, x0, x1))
             self._add(work, depth, y1 - y0, x1 - x0)
-        self._store(work, work.out + (group * work.outputs + o) * work.out_channel, k0, depth, outputs)
+        to = work.out + (group * work.outputs + o) * work.out_channel + k0 * work.out_depth
+        Store(e, lanes, work, self.vectors).store(to, depth if self.kind == "dense" else e.number(1), outputs)
 
     def _load(self, work: SimpleNamespace, image: Value, channels: Value, depth: Value, at: tuple[Value, ...]) -> None:
         source, rows, columns = source_at(self.e, work, image, channels, at)
@@ -157,12 +156,3 @@ class Gradient:
             for variable, offset in zip(row, offsets, strict=True):
                 sample = e.load(lanes.type, pixels + offset + x + i * lanes.bytes)
                 variable.value = e.muladd(sample, grad, variable.value)
-
-    def _store(self, work: SimpleNamespace, to: Value, first: Value, depth: Value, outputs: Value) -> None:
-        """Store the sums, for each tap and channel those of all outputs."""
-        e, wide = self.e, self.vectors * self.lanes.bytes
-        count: Number = depth if self.kind == "dense" else 1
-        with e.loop(0, count) as k, e.loop(0, outputs, TOGETHER) as o, e.loop(0, work.kept_taps) as tap:
-            place = to + e.integer(work.tap_outs + tap * 8) + (first + k) * work.out_depth + o * work.out_channel
-            source = work.sums + (tap * work.depth_chunk + k) * wide + o * self.lanes.size
-            e.call(work.store, place, work.out_channel, source, e.least(outputs - o, TOGETHER))

@@ -19,6 +19,7 @@ from gpuconv.cpu.layer_geometry import (
     tap_offsets,
 )
 from gpuconv.cpu.layer_gradient import VECTORS, at_once, gradient_kernel
+from gpuconv.cpu.layer_gradient_store import set_runs
 from gpuconv.cpu.layer_job import LayerJob
 from gpuconv.cpu.layer_recipes import (
     Recipe,
@@ -32,6 +33,7 @@ from gpuconv.cpu.layer_recipes import (
 from gpuconv.cpu.layout import Axis
 from gpuconv.cpu.pool import driver
 from gpuconv.cpu.target import host
+from gpuconv.cpu.values import Lanes
 from gpuconv.problem import DType, Ints, Problem
 
 
@@ -43,7 +45,7 @@ def gradient_kernel_of(problem: Problem, dtype: DType) -> Kernel:
 @functools.lru_cache(maxsize=256)
 def gradient_recipe(problem: Problem, dtype: DType, strides: Ints, threads: int) -> Recipe:
     """Return how to compute a gradient; `strides` are those of the image, the outputs' gradient and the result."""
-    each = len(strides) // 3
+    each = len(problem.weights_shape)
     image, grad, out = strides[:each], strides[each : 2 * each], strides[2 * each :]
     shape = _shape(problem, dtype)
     rows, columns = spatial_axes(problem, image, grad)
@@ -59,10 +61,13 @@ def gradient_recipe(problem: Problem, dtype: DType, strides: Ints, threads: int)
     job.set(items=shape.groups * shape.wides * chunks, wides=shape.wides)
     job.set(outputs=shape.outputs, all_outputs=problem.channels_out)
     _set_grad(job, problem, rows, columns, grad, width)
-    _list_taps(job, problem, shape, tap_offsets(rows, columns, shape, height, width), out)
+    tap_outs = _list_taps(job, problem, shape, tap_offsets(rows, columns, shape, height, width), out)
     job.set(store=address(store_kernel_of(problem, dtype)))
     job.point(fill=np.full(1, problem.fill.real, dtype))
     chunk = 1 if kind_of(problem) != "dense" else -(-shape.depth_blocks // chunks) * shape.lanes
+    if dtype == problem.out_dtype:
+        outs = np.add.outer(tap_outs, np.arange(chunk) * out[1])
+        set_runs(job, Lanes(dtype.str[1:], shape.lanes), shape.vectors, outs)
     sums = job["taps"] * chunk * shape.vectors * shape.vector
     job.set(depth_chunk=chunk, sums_bytes=sums)
     row = width * shape.vector
@@ -113,8 +118,8 @@ def _set_grad(job: LayerJob, problem: Problem, rows: Axis, columns: Axis, stride
     job.point(grad_places=np.arange(width) * (host().bits // 8))
 
 
-def _list_taps(job: LayerJob, problem: Problem, shape: Shape, offsets: np.ndarray, out: Ints) -> None:
-    """Say where taps read and where the weights go; lists of what is summed at once are filled up with the last."""
+def _list_taps(job: LayerJob, problem: Problem, shape: Shape, offsets: np.ndarray, out: Ints) -> np.ndarray:
+    """Say where taps read and return where weights go; lists of what is summed at once repeat the last at the end."""
     places = np.zeros(1, np.int64)
     for extent, step in zip(problem.filter, out[2:], strict=True):
         places = np.add.outer(places, np.arange(extent) * step).ravel()
@@ -127,3 +132,4 @@ def _list_taps(job: LayerJob, problem: Problem, shape: Shape, offsets: np.ndarra
         offsets = np.append(offsets, np.repeat(offsets[-1:], -len(offsets) % at_once(host(), shape.lanes, kind)))
     job.point(tap_offsets=offsets, tap_outs=places)
     job.set(taps=len(offsets))
+    return places

@@ -40,6 +40,7 @@ FIELDS = (
     *("grad_patch", "grad_places", "grad_row_bytes", "grad_block_bytes"),
     *("images", "blocks_k", "depth_chunk", "sums", "sums_bytes"),  # blocks of input channels, channels of the largest
     *("kept_taps", "tap_outs", "out_depth"),  # bytes to a tap and to the next input channel of the weights
+    *("runs", "run_taps", "run_length", "run_outs", "run_sums"),  # of weights; tables of where they go and come from
 )
 SCRATCH = ("patch", "stage", "turned", "spectrum", "products", "grad_patch", "sums")
 ALIGNMENT = 64

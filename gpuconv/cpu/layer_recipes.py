@@ -14,6 +14,7 @@ from gpuconv.cpu.layer_geometry import (
     Shape,
     axes_of,
     cut,
+    evenly,
     lay_out,
     patch_bytes,
     set_batch,
@@ -82,7 +83,7 @@ def winograd_recipe(problem: Problem, dtype: DType, strides: Ints, threads: int)
     down, across = (-(-axis.out_extent // step) for axis in (rows, columns))
     blocks_w = -(-across // TILES)
     width = -(-across // blocks_w)
-    blocks_h = -(-down // max(1, TILES // width))
+    blocks_h = evenly(-(-down // max(1, TILES // width)), problem.images * blocks_w, down, threads)
     height = -(-down // blocks_h)
     missing = -(-3 * threads // (problem.images * blocks_h * blocks_w)) if threads > 1 else 1
     blocks_o = min(missing, shape.wides)

@@ -9,6 +9,11 @@ import numpy as np
 
 from gpuconv.arrays import Operands
 from gpuconv.cpu import pool
+from gpuconv.cpu.depthwise_gradient_recipe import (
+    gradient_in_place,
+    gradient_in_place_kernel_of,
+    gradient_in_place_recipe,
+)
 from gpuconv.cpu.depthwise_recipe import (
     dense_strides,
     in_place,
@@ -34,10 +39,10 @@ from gpuconv.cpu.target import host
 from gpuconv.cpu.winograd import transformed
 from gpuconv.planning.facts import Layout
 from gpuconv.planning.planner import Plan
-from gpuconv.problem import DType, Problem
+from gpuconv.problem import DType, Ints, Problem
 from gpuconv.threads import get_num_threads
 
-LEAST_SECONDS = 0.3e-3  # less work is not worth waking a thread for
+LEAST_SECONDS = 0.1e-3  # less work is not worth waking a thread for
 RATE = 80e9  # products of 4 bytes a second on one thread, roughly
 BANDWIDTH = 20e9  # bytes read or written a second
 
@@ -47,6 +52,7 @@ class Way:
     """A layer with everything but its arrays, of certain shapes and strides, by one algorithm."""
 
     recipe: Callable[[int], Recipe]  # of a number of threads
+    shape: Ints  # of weights, which may come with more axes
     order: Callable[[np.ndarray], np.ndarray]  # of weights, as the kernel reads them
     name: Hashable  # of that order
     worth_threads: bool
@@ -56,7 +62,8 @@ class Way:
         threads = get_num_threads() if self.worth_threads else 1
         found, spoilt = self.recipe(threads), ctypes.c_int64()
         job = found.job.run_on(image, out)
-        job.point(weights=packed(weights, self.name, self.order), bias=bias)
+        ordered = packed(weights, self.name, lambda given: self.order(given.reshape(self.shape)))
+        job.point(weights=ordered, bias=bias)
         job.set(spoilt=ctypes.addressof(spoilt))
         job.alive.append(spoilt)
         pool.run(found.driver, job, threads)
@@ -118,7 +125,11 @@ def prepare(plan: Plan, operands: Operands, out: np.ndarray) -> Ready | ReadyGra
     problem, dtype, image = plan.problem, plan.accumulator, operands.image
     if problem.op == "weight_gradient":
         grad = operands.full_weights()
-        recipe = partial(gradient_recipe, problem, dtype, image.strides + grad.strides + out.strides)
+        strides = image.strides + grad.strides + out.strides
+        recipe = partial(gradient_recipe, problem, dtype, strides)
+        kind = gradient_in_place(problem, dtype, image.strides + grad.strides)
+        if kind is not None:
+            recipe = partial(gradient_in_place_recipe, problem, dtype, strides, kind)
         return ReadyGradient(lru_cache(maxsize=4)(recipe), _worth_threads(problem.multiply_adds, image, grad))
     ways: tuple[Way, ...] = (_direct(problem, dtype, image, out),)
     if plan.algorithm == "winograd":
@@ -132,6 +143,9 @@ def kernels(
 ) -> tuple[Kernel, ...]:
     """Return the kernels of a layer with accumulators of a dtype, for dense arrays of these layouts (image, output)."""
     if problem.op == "weight_gradient":
+        kind = gradient_in_place(problem, dtype, dense_strides(problem, layouts))
+        if kind is not None:
+            return (gradient_in_place_kernel_of(problem, dtype, kind),)
         return gradient_kernel_of(problem, dtype), store_kernel_of(problem, dtype)
     kind = in_place(problem, dtype, dense_strides(problem, layouts))
     if kind is not None:
@@ -150,7 +164,7 @@ def _direct(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) 
         found = partial(in_place_recipe, problem, dtype, image.strides + out.strides, kind)
         lanes = shape_of(problem, dtype).lanes
         order = partial(pixels_order, lanes=lanes) if kind == "pixels" else planes_order
-        return Way(lru_cache(maxsize=4)(found), order, (kind, lanes), worth_threads)
+        return Way(lru_cache(maxsize=4)(found), problem.weights_shape, order, (kind, lanes), worth_threads)
     recipe = partial(dense_recipe, problem, dtype, image.strides + out.strides)
     shape = shape_of(problem, dtype)
     if is_depthwise(problem):
@@ -158,14 +172,15 @@ def _direct(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) 
     else:
         order = partial(dense_order, groups=problem.groups, lanes=shape.lanes, vectors=shape.vectors)
         name = "dense", problem.groups, shape.lanes, shape.vectors
-    return Way(lru_cache(maxsize=4)(recipe), order, name, worth_threads)
+    return Way(lru_cache(maxsize=4)(recipe), problem.weights_shape, order, name, worth_threads)
 
 
 def _winograd(problem: Problem, dtype: DType, image: np.ndarray, out: np.ndarray) -> Way:
     """3 x 3 layers of stride 1 in fewer products."""
     recipe, lanes = partial(winograd_recipe, problem, dtype, image.strides + out.strides), host().lanes(dtype.itemsize)
     worth_threads = _worth_threads(problem.multiply_adds // 4, image, out)
-    return Way(lru_cache(maxsize=4)(recipe), partial(transformed, lanes=lanes), ("winograd", lanes), worth_threads)
+    order = partial(transformed, lanes=lanes)
+    return Way(lru_cache(maxsize=4)(recipe), problem.weights_shape, order, ("winograd", lanes), worth_threads)
 
 
 def _worth_threads(work: int, image: np.ndarray, out: np.ndarray) -> bool:

@@ -1,9 +1,10 @@
-"""How a problem lies in memory: rows, pixels of neighbouring elements, and the batch; every rank becomes two axes."""
+"""How a problem lies in memory: slices, rows, pixels of neighbouring elements, and the batch, whatever the rank."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gpuconv.launches.cpu import filtered_axes
 from gpuconv.problem import Ints, Problem
 
 NARROW = 64  # signals beside each other, sample by sample: up to so many are pixels of one row
@@ -35,12 +36,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class Layout:
-    """Rows and columns of the images, and where each image starts."""
+    """Slices, rows and columns of the images, and where each image starts."""
 
     rows: Axis
     columns: Axis
     inner: Axis  # neighbouring elements that make a pixel, each filtered alone
     batch: tuple[Axis, ...]
+    slices: Axis | None = None  # of volumes
+    start: int = 0  # bytes from the image's first sample to the first one needed of axes that became batches
 
     @property
     def images(self) -> int:
@@ -49,7 +52,7 @@ class Layout:
 
     def offsets(self) -> tuple[np.ndarray, np.ndarray]:
         """Bytes from the first image to each, and the same of the outputs."""
-        image = out = np.zeros(1, np.int64)
+        image, out = np.full(1, self.start, np.int64), np.zeros(1, np.int64)
         for axis in self.batch:
             index = np.arange(axis.extent)
             image = np.add.outer(image, index * axis.image_step).ravel()
@@ -58,22 +61,32 @@ class Layout:
 
 
 def layout(problem: Problem, image_strides: Ints, out_strides: Ints) -> Layout:
-    """Lay out a plain filter of rank 1 or 2; strides of (*batch, channel, *spatial)."""
+    """Lay out a plain filter that is not refused; strides of (*batch, channel, *spatial)."""
     batch_rank = len(problem.batch)
-    spatial = tuple(
+    spatial = [
         Axis(n, o, i, t, k, b, s, d)
         for n, o, i, t, k, b, s, d in zip(
             *(problem.extent, problem.out_extent, image_strides[batch_rank + 1 :], out_strides[batch_rank + 1 :]),
             *(problem.filter, problem.pad_before, problem.stride, problem.dilation),
             strict=True,
         )
-    )
+    ]
     strides = zip(problem.batch, image_strides, out_strides, strict=False)
     batch = [Axis(n, n, i, t) for n, i, t in strides if n > 1]
-    columns, size = spatial[-1], problem.image_dtype.itemsize
-    inner = _inner(batch, columns, size, problem.out_dtype.itemsize)
-    if problem.rank == 2:
-        return _finish(spatial[0], columns, inner, batch)
+    *outer, columns = spatial
+    chosen = filtered_axes(problem)
+    apart = [axis for number, axis in enumerate(outer) if number not in chosen]
+    batch += [Axis(a.out_extent, a.out_extent, a.image_step * a.stride, a.out_step) for a in apart]
+    start = -sum(a.before * a.image_step for a in apart)
+    inner = _inner(batch, columns, problem.image_dtype.itemsize, problem.out_dtype.itemsize)
+    if not chosen:
+        return replace(_lines(columns, inner, batch, problem.image_dtype.itemsize), start=start)
+    *slices, rows = (outer[number] for number in chosen)
+    return replace(_finish(rows, columns, inner, batch), slices=slices[0] if slices else None, start=start)
+
+
+def _lines(columns: Axis, inner: Axis | None, batch: list[Axis], size: int) -> Layout:
+    """Lay out signals: beside each other as rows of pixels, or some as the rows of an image."""
     beside = next((axis for axis in batch if axis.image_step == size), None)
     if beside is not None and abs(columns.image_step) != size and (inner is None or inner.extent > NARROW):
         return _finish(columns, beside, None, batch)  # the filter runs down the rows

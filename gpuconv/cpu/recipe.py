@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpuconv.cpu.driver import filter_kernel
 from gpuconv.cpu.jit import address
 from gpuconv.cpu.job import Job, Shape, divide, geometry
+from gpuconv.cpu.kernels import choose
 from gpuconv.cpu.layout import Axis, Layout, layout
 from gpuconv.cpu.line import Line, ShortLine
 from gpuconv.cpu.pool import Driver, driver
 from gpuconv.cpu.rows import load_kernel, store_kernel
 from gpuconv.cpu.target import host
 from gpuconv.cpu.tiles import Small
+from gpuconv.cpu.volume_job import divide_volume, set_slices
 from gpuconv.problem import DType, Ints, Problem
 
 RING_BYTES = 384 * 1024  # of the second-level cache
@@ -26,7 +27,7 @@ class Recipe:
 
     driver: Driver
     job: Job
-    rows: Axis
+    tap_rows: np.ndarray  # for each row of weights, of each of their slices, its place in the table of rows
     columns: np.ndarray  # for each tap of a row of weights, the bytes from the start of a slot to its first sample
 
 
@@ -40,23 +41,30 @@ def recipe(
     `listed` asks for a list of taps; `strides` are the image's and then the output's.
     """
     code, lay = component(dtype), layout(problem, strides[: len(strides) // 2], strides[len(strides) // 2 :])
-    kind = tile_kind(lay.rows.filter, lay.rows.stride, lay.rows.dilation, separable=terms > 0, listed=listed)
-    width, line = (terms, lay.columns.filter) if terms else (lay.columns.filter, 0)
-    near, phased = is_near(lay), lay.columns.stride > 1
-    kernel, tile = filter_kernel(
-        *(code, kind, lay.rows.filter, width), line=line, terms=max(terms, 1), checked=checked, phased=phased, near=near
-    )
-    shape = Shape(tile.rows, host().lanes(int(code[1])), int(code[1]))
+    axes = [axis for axis in (lay.slices, lay.rows, lay.columns) if axis]
+    steps = (tuple(getattr(axis, name) for axis in axes) for name in ("filter", "stride", "dilation"))
+    rounded = rounds_products(problem)
+    found = choose(code, *steps, terms=terms, checked=checked, listed=listed, near=is_near(lay), rounded=rounded)
+    shape = Shape(found.tile.rows, host().lanes(int(code[1])), int(code[1]))
     job = geometry(problem, lay, shape, 2 if problem.image_dtype.kind == "c" else 1)
-    divide(job, lay, shape, threads, LINE_BYTES if kind == "line" else RING_BYTES, max(terms, 1))
+    if lay.slices:
+        set_slices(job, problem, lay.slices, found.slices)
+        divide_volume(job, lay, shape, threads, found.slices, passes=terms > 0)
+    else:
+        divide(job, lay, shape, threads, LINE_BYTES if found.kind == "line" else RING_BYTES, max(terms, 1))
     job.point(fill=np.full(1, problem.fill, dtype))
-    _set_rows(job, problem, lay, code, shape, borrow=not terms and isinstance(tile, Small | Line | ShortLine))
-    return Recipe(driver(address(kernel)), job, lay.rows, _set_taps(job, lay, shape, kind, terms))
+    in_place = not terms and not lay.slices and isinstance(found.tile, Small | Line | ShortLine)
+    _set_rows(job, problem, lay, code, shape, borrow=in_place)
+    return Recipe(driver(address(found.kernel)), job, *_set_taps(job, lay, shape, found.kind, terms))
 
 
-def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, terms: int) -> np.ndarray:
-    """Where the taps read; the columns of one row of weights are returned."""
+def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, terms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the taps read; of each row of weights its place in the table of rows, and the columns of its taps."""
     columns = _columns(job, lay.columns, lay.inner.extent * shape.size)
+    rows = np.arange(lay.rows.filter) * lay.rows.dilation
+    if lay.slices and not terms:
+        rows = np.add.outer(np.arange(lay.slices.filter) * job["span"], rows).ravel()
+    rows *= 8
     prefix = "line_" if terms else ""
     job.point(**{f"{prefix}tap_columns": columns})
     job.set(**{f"{prefix}taps": lay.columns.filter, f"{prefix}paired": int(is_near(lay))})
@@ -64,9 +72,8 @@ def _set_taps(job: Job, lay: Layout, shape: Shape, kind: str, terms: int) -> np.
         job.set(weights_row=terms * shape.size, filter_w=terms)
     if kind == "taps" or terms:
         across = np.arange(terms) * job["part_bytes"] if terms else columns
-        r = np.repeat(np.arange(lay.rows.filter), len(across))
-        list_taps(job, lay.rows, r, np.tile(across, lay.rows.filter))
-    return columns
+        list_taps(job, np.repeat(rows, len(across)), np.tile(across, len(rows)))
+    return rows, columns
 
 
 def is_near(lay: Layout) -> bool:
@@ -74,9 +81,9 @@ def is_near(lay: Layout) -> bool:
     return lay.columns.dilation == lay.columns.stride == lay.inner.extent == 1
 
 
-def list_taps(job: Job, rows: Axis, r: np.ndarray, columns: np.ndarray) -> None:
-    """Give a job its list of taps: the row of the weights and the place in a slot of each."""
-    job.point(tap_rows=r * (8 * rows.dilation), tap_columns=columns)
+def list_taps(job: Job, rows: np.ndarray, columns: np.ndarray) -> None:
+    """Give a job its list of taps: the places in the table of rows and in a slot of each."""
+    job.point(tap_rows=rows, tap_columns=columns)
     job.set(taps=len(columns))
 
 
@@ -96,11 +103,9 @@ def _set_rows(job: Job, problem: Problem, lay: Layout, code: str, shape: Shape, 
         job.set(store=address(store_kernel(code, out, problem.rounding, problem.overflow)))
 
 
-def tile_kind(filter_h: int, stride_h: int, dilation_h: int, *, separable: bool, listed: bool) -> str:
-    """Return the tile that computes a filter."""
-    if not separable and filter_h == 1 and not listed:
-        return "line"
-    return "taps" if listed or stride_h > 1 or dilation_h > 1 else "sliding"
+def rounds_products(problem: Problem) -> bool:
+    """Whether each product is rounded before it is added: the sums of scipy.ndimage, to the bit."""
+    return problem.skip_zero_taps and problem.compute_dtype.kind in "fc"
 
 
 def component(dtype: DType) -> str:

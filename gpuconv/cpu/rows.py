@@ -33,7 +33,10 @@ def storable(accumulator: str, out: str, rounding: str, overflow: str, half: boo
     """Whether a store kernel can do this conversion."""
     if out == "f2":
         return half and accumulator == "f4"
-    return not _clips(accumulator, out) or overflow == "saturate" or (overflow == "wrap" and accumulator[0] != "f")
+    if not _clips(accumulator, out) or overflow == "saturate":
+        return True
+    whole = accumulator[0] != "f" or int(out[1]) <= int(accumulator[1]) // 2  # or the limits are no floats of this size
+    return overflow == "wrap" and whole
 
 
 def _clips(accumulator: str, out: str) -> bool:
@@ -111,10 +114,17 @@ def _narrow(e: Emitter, value: Value, source: Lanes, to: Lanes, rounding: str, o
     if not rounding:
         return widen(e, value, source, to)
     if source.real:
-        return _whole(e, e.intrinsic(ROUND[rounding], value), source, to)
+        whole = _half_up(e, value, source) if rounding == "half_up" else e.intrinsic(ROUND[rounding], value)
+        return _wrapped(e, whole, source, to) if overflow == "wrap" else _whole(e, whole, source, to)
     if overflow == "saturate":
         value = _saturated(e, value, source, to)
     return widen(e, value, source, to)
+
+
+def _half_up(e: Emitter, value: Value, lanes: Lanes) -> Value:
+    """To the nearest whole number, halves up; 0.5 is not added, for the sum would be rounded."""
+    doubled = e.intrinsic("floor", value + value)
+    return e.intrinsic("ceil", doubled * e.splat(lanes, Value(e, lanes.element, "0.5")))
 
 
 def _whole(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
@@ -128,6 +138,19 @@ def _whole(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
     value = e.select(value < high, value, high)
     wide = Lanes(to.code if to.size == 4 else "i4", source.count)
     return widen(e, e.convert("fptosi" if wide.signed else "fptoui", value, wide.type), wide, to)
+
+
+def _wrapped(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:
+    """Whole floats as the low bits of an integer dtype; nan becomes 0, and inf the nearest limit."""
+    info, wide = np.iinfo(to.code), Lanes("i4", source.count)
+    period, inverse = (e.splat(source, Value(e, source.element, f"{2.0**n:.32e}")) for n in (info.bits, -info.bits))
+    rest = value - e.intrinsic("floor", value * inverse) * period  # exact, from 0 on; nan where there is none
+    low = e.select(value < e.zero(source), e.splat(source, int(info.min)), e.zero(source))
+    limit = e.select(value > e.zero(source), e.splat(source, int(info.max)), low)
+    rest = e.select(rest.equals(rest), rest, limit)
+    if info.bits == 32:
+        rest = e.select(rest > e.splat(source, 2**31 - 1), rest - period, rest)
+    return widen(e, e.convert("fptosi", rest, wide.type), wide, to)
 
 
 def _saturated(e: Emitter, value: Value, source: Lanes, to: Lanes) -> Value:

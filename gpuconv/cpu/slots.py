@@ -9,12 +9,16 @@ from types import SimpleNamespace
 from gpuconv.cpu.emitter import Emitter
 from gpuconv.cpu.values import Lanes, Value
 
+LINE = 64  # bytes of a cache line
+
 
 class Slots:
     """Writes the code that loads one window row; `phased` where the horizontal stride is not 1."""
 
     def __init__(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, phased: bool):
         self.e, self.lanes, self.work, self.phased = e, lanes, work, phased
+        self.beyond: Value | None = None  # of a volume: whether this slice lies outside, where the fill value stands
+        self.ahead: Value | None = None  # bytes to the row that will be loaded next but some
         work.pixel = work.inner * lanes.size
         if not phased:
             work.stride_w = e.number(1)
@@ -44,6 +48,7 @@ class Slots:
         """Load window row j into a slot; where tiles that stay inside the image may read it."""
         e, work = self.e, self.work
         row = self._outside(j, work.inside_h0, work.inside_h1, work.before_h, work.outside_h)
+        row = row if self.beyond is None else e.select(self.beyond, -1, row)
         source = work.source + row * work.image_row
         with e.loop(0, work.planes) as plane:
             part = slot + plane * work.stride_w * work.part_bytes
@@ -53,7 +58,11 @@ class Slots:
             with e.when(row >= 0), e.loop(0, 2) as end:
                 start, stop = e.select(end.equals(0), 0, work.tail), e.select(end.equals(0), work.head, work.columns)
                 self._load_pixels(part + work.lead, source + plane * work.image_plane, fill, start, stop)
-        return e.select(row < 0, slot + work.lead, source + (work.first - work.before_w) * work.image_pixel)
+        start = source + (work.first - work.before_w) * work.image_pixel
+        if self.ahead is not None:
+            with e.loop(0, work.columns * work.image_pixel, LINE) as i:
+                e.prefetch(start + self.ahead + i)
+        return e.select(row < 0, slot + work.lead, start)
 
     def _outside(self, i: Value, start: Value, stop: Value, before: Value, table: Value) -> Value:
         """Where in the image window row or pixel i comes from; -1 for the fill value."""

@@ -1,4 +1,4 @@
-"""The inner loops of 2D filters: a tile of rows x vectors of outputs stays in registers while the taps pass by."""
+"""The inner loops of filters: a tile of rows x vectors of outputs stays in registers while the taps pass by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from gpuconv.cpu.emitter import Emitter, Number
 from gpuconv.cpu.line import Line, Lines, ShortLine
-from gpuconv.cpu.sums import Tile, Write, add_products, load_samples, write_sums, zero_sums
+from gpuconv.cpu.sums import Sums, Tile, Write, add_products, load_samples, write_sums, zero_sums
 from gpuconv.cpu.target import Target
 from gpuconv.cpu.values import Lanes, Value
 
@@ -28,15 +28,26 @@ class Sliding:
     vectors: tuple[int, ...]
     filter_h: int
     filter_w: int
+    deep: bool = False  # whether a volume is filtered, slice by slice
 
     def begin(self, e: Emitter, lanes: Lanes, work: SimpleNamespace) -> Write:
         """Nothing in common."""
         return partial(self._write, e, lanes, work)
 
     def _write(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, vectors: int) -> None:
-        """Walk the rows + filter_h - 1 rows of the image."""
+        """Walk the slices."""
         sums = zero_sums(e, lanes, self.rows, vectors)
-        last = self.rows - 1
+        if self.deep:
+            with e.loop(0, work.filter_d) as d:
+                rows, weights = work.rows + d * work.span * 8, work.weights + d * work.filter_h * work.weights_row
+                self._walk(e, lanes, SimpleNamespace(**vars(work) | {"rows": rows, "weights": weights}), x, sums)
+        else:
+            self._walk(e, lanes, work, x, sums)
+        write_sums(e, lanes, sums, work, x)
+
+    def _walk(self, e: Emitter, lanes: Lanes, work: SimpleNamespace, x: Value, sums: Sums) -> None:
+        """Walk the rows + filter_h - 1 rows of an image."""
+        last, vectors = self.rows - 1, len(sums[0])
 
         def row(r: Number, outputs: Sequence[int]) -> None:
             """Add row r of the image, multiplied by row r - o of the weights, to each output o."""
@@ -57,7 +68,6 @@ class Sliding:
                 row(index, range(self.rows))
             for r in range(last):
                 row(work.filter_h + r, range(r + 1, self.rows))
-        write_sums(e, lanes, sums, work, x)
 
 
 @dataclass(frozen=True)
@@ -117,7 +127,9 @@ def lines_of(target: Target, terms: int) -> Lines:
     return Lines(((16 if target.registers >= 32 else 8) // terms, 1), terms)
 
 
-def tile_of(target: Target, kind: str, filter_h: int = 0, filter_w: int = 0, short: int = 0) -> Tile:
+def tile_of(
+    target: Target, kind: str, filter_h: int = 0, filter_w: int = 0, short: int = 0, *, deep: bool = False
+) -> Tile:
     """Return the tile "sliding", "taps" or "line" in the shape that fills the registers; `short`: see short_line.
 
     The sums take most of them; the rest hold one row of samples, or all weights or two, and one operand.
@@ -128,9 +140,9 @@ def tile_of(target: Target, kind: str, filter_h: int = 0, filter_w: int = 0, sho
         return ShortLine((8, 4, 1), short) if short else Line((12, 4, 1))
     if kind == "taps":
         return Taps(rows, vectors)
-    if many and 0 < filter_h * filter_w <= SMALL:
+    if many and not deep and 0 < filter_h * filter_w <= SMALL:
         return Small(4, (4, 1), filter_h, filter_w)
-    return Sliding(rows, vectors, filter_h, filter_w)
+    return Sliding(rows, vectors, filter_h, filter_w, deep)
 
 
 def short_line(target: Target, size: int, taps: int) -> int:

@@ -18,4 +18,5 @@ def work_through(e: Emitter, items: Value, compute: Callable[[Value], None]) -> 
         item.value = e.count_up(e.job)
     spins = e.variable(e.spins)
     with e.repeat(lambda: spins.value > 0):
+        e.pause()
         spins.value = e.select(e.shared(e.job + 8) >= items, 0, spins.value - 1)

@@ -6,16 +6,37 @@ import numpy as np
 
 from gpuconv.planning.bounds import NORMWISE, error_bound, winograd_error
 from gpuconv.planning.facts import Facts
-from gpuconv.problem import Problem
+from gpuconv.problem import Ints, Problem
 
 GAIN = 1.5  # passes pay where the direct sum costs more than this many times their products: 4 x 4 does, 3 x 3 does not
+MOST_AXES = 3  # of a filter
 FEWEST_CHANNELS = 16  # in and out, for Winograd's algorithm
 FEWEST_OUTPUTS = 4  # down and across
+MOST_BYTES = 48 << 20  # of transformed weights, which are kept from call to call
+
+
+def filtered_axes(problem: Problem) -> Ints:
+    """The axes before the last along which images are filtered, or have samples outside; the others are a batch.
+
+    The rows of an image are never a batch.
+    """
+    axes = zip(problem.filter[:-1], problem.pad_before, problem.pad_after, strict=False)
+    found = (taps > 1 or max(before, after) > 0 or problem.rank == 2 for taps, before, after in axes)
+    return tuple(axis for axis, filtered in enumerate(found) if filtered)
+
+
+def refuses_filter(problem: Problem) -> str | None:
+    """Why a filter over one channel is not compiled; None where it is."""
+    axes = len(filtered_axes(problem)) + 1
+    if axes <= MOST_AXES:
+        return None
+    return f"the cpu backend filters at most {MOST_AXES} axes at a time; got {axes}"
 
 
 def takes_passes(problem: Problem, *, named: bool = False) -> bool:
     """Whether separable weights are taken one axis at a time; `named`: asked for, even where it does not pay."""
-    if problem.rank != 2 or 1 in problem.filter or problem.compute_dtype.kind == "c" or problem.skip_zero_taps:
+    several = sum(taps > 1 for taps in problem.filter) > 1
+    if not several or problem.compute_dtype.kind == "c" or problem.skip_zero_taps:
         return False
     return named or problem.taps > GAIN * sum(problem.filter)
 
@@ -47,6 +68,9 @@ def takes_winograd(problem: Problem, facts: Facts) -> str | None:
         return "winograd: takes 3 x 3 layers of stride 1, without groups and dilation, of at least 4 x 4 outputs"
     if min(problem.channels_in, problem.channels_out) < FEWEST_CHANNELS:
         return f"winograd: pays from {FEWEST_CHANNELS} channels on"
+    transformed = 36 * problem.channels_in * problem.channels_out * problem.compute_dtype.itemsize
+    if transformed > MOST_BYTES:
+        return f"winograd: keeps at most {MOST_BYTES} bytes of transformed weights; these take {transformed}"
     if facts.precision == "strict" or facts.method != "auto":
         return "winograd: its error is bounded for the whole tile, not for each output"
     allowed = max(NORMWISE[problem.compute_dtype.itemsize], error_bound(problem, separable=False).relative)

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+from dataclasses import replace
 
 from gpuconv.planning.bounds import transform_error
 from gpuconv.planning.overlap import Tiles, reach
@@ -16,13 +17,17 @@ SHORTEST_LINE, LONGEST_LINE = 1 << 8, 1 << 20
 ENDS = 4.0
 BEYOND = 0.2
 CACHE = 1 << 18  # bytes of a tile; as much again are of its spectrum
+SUMMED = 0.3  # for each slice of a volume's filter, whose spectrum is multiplied and added
+MOST_BYTES = 1 << 25  # of the spectra of a volume's slices that a thread keeps
 
 
 def takes_fft(problem: Problem) -> bool:
     """Whether transforms are compiled for a filter of this rank, dtype, stride and size."""
-    if not problem.is_filter or problem.rank > 2 or problem.compute_dtype.kind not in "fc" or max(problem.stride) > 1:
+    if not problem.is_filter or problem.rank > 3 or problem.compute_dtype.kind not in "fc" or max(problem.stride) > 1:
         return False
-    reaches = [r for r in reach(problem) if r > 0]
+    if problem.rank == 3 and 1 in problem.filter:
+        return False
+    reaches = [r for r in reach(problem)[-2:] if r > 0]
     return max(reaches, default=0) < (LONGEST if len(reaches) == 2 else LONGEST_LINE)
 
 
@@ -33,21 +38,29 @@ def shared_tiles(problem: Problem) -> int:
 
 def fft_tiles(problem: Problem, allowed: float) -> Tiles:
     """Return the tiles that cost least, of those whose transforms keep to the error allowed, if any do."""
-    shared = shared_tiles(problem)
-    return _fft_tiles(problem.images, problem.out_extent, reach(problem), problem.compute_dtype, shared, allowed)
+    shared, reaches, dtype = shared_tiles(problem), reach(problem), problem.compute_dtype
+    if problem.rank < 3:
+        return _fft_tiles(problem.images, problem.out_extent, reaches, dtype, shared, 0, allowed)
+    slices, *extent = problem.out_extent
+    found = _fft_tiles(problem.images * slices, tuple(extent), reaches[1:], dtype, shared, problem.filter[0], allowed)
+    return replace(found, points=(1, *found.points), outputs=(slices, *found.outputs))
 
 
 @functools.lru_cache(maxsize=256)
-def _fft_tiles(images: int, out_extent: Ints, reaches: Ints, dtype: DType, shared: int, allowed: float) -> Tiles:
+def _fft_tiles(
+    images: int, out_extent: Ints, reaches: Ints, dtype: DType, shared: int, summed: int, allowed: float
+) -> Tiles:
+    """Tiles of images; `summed` spectra make up one of them."""
     limits = (SHORTEST, LONGEST) if 0 not in reaches and len(reaches) == 2 else (SHORTEST_LINE, LONGEST_LINE)
     choices = itertools.product(*(_lengths(n, r, *limits) for n, r in zip(out_extent, reaches, strict=True)))
 
-    def cost(points: Ints) -> tuple[bool, float]:
+    def cost(points: Ints) -> tuple[bool, bool, float]:
         transforms = -(-images * _number(out_extent, points, reaches) // shared)
         size = math.prod(points)
-        doubled = max(0.0, math.log2(size * shared * dtype.itemsize / CACHE))
-        seconds = transforms * size * (math.log2(size) + ENDS) * (1 + BEYOND * doubled)
-        return transform_error(points, dtype) > allowed, seconds
+        doubled = max(0.0, math.log2(size * shared * dtype.itemsize * (1 + 2 * summed) / CACHE))
+        seconds = transforms * size * (math.log2(size) + ENDS + SUMMED * summed) * (1 + BEYOND * doubled)
+        kept = size * shared * dtype.itemsize * summed
+        return transform_error(points, dtype) > allowed, kept > MOST_BYTES, seconds
 
     points = min(choices, key=cost)
     outputs = tuple(min(n, p - r) for n, p, r in zip(out_extent, points, reaches, strict=True))

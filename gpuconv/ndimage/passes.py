@@ -1,8 +1,8 @@
 """Filters made of 1D passes, one axis after another, or of one fused pass where that gives the same.
 
 SciPy converts to the output dtype after every pass. Integers are therefore filtered pass by pass; floats in one over
-the last two axes, with the outer product of the weights, where the boundary allows it: a constant outside other than 0
-would be filtered too.
+the last three axes, with the outer product of the weights, where the boundary allows it: a constant outside other than
+0 would be filtered too.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import Adopted, adopt
+from gpuconv.backends import reason_unavailable, requested
 from gpuconv.core import sepconvolve
 from gpuconv.ndimage.output import Target, deliver, find_target
 from gpuconv.ndimage.rules import BOUNDARIES, boundary_of, fill_value, filter_line
@@ -45,10 +46,11 @@ def run(image: Any, passes: Sequence[Pass], output: Any, cval: Any) -> Any:
         return _number(x, target)
     passes = passes or [Pass(-1, np.ones(1), "reflect")]
     if _fusable(passes, target, x.view.shape, cval, x.view.dtype.kind):
-        *first, row, column = sorted(passes, key=lambda one: one.axis)
-        for one in first:  # kernels filter two axes at a time
+        ordered = sorted(passes, key=lambda one: one.axis)
+        first = max(0, len(ordered) - _axes_at_once(x))
+        for one in ordered[:first]:
             image = filter_line(image, one.weights, one.axis, target.engine_dtype, one.mode, cval, 0, flipped=False)
-        return _fused(image, [row, column], target)
+        return _fused(image, ordered[first:], target)
     for last, one in enumerate(passes, start=1 - len(passes)):
         to = target.engine_dtype if last else target.dtype if target.array is None else target.array
         image = filter_line(image, one.weights, one.axis, to, one.mode, cval, one.origin, flipped=False)
@@ -73,6 +75,13 @@ def _fusable(passes: Sequence[Pass], target: Target, shape: Any, cval: Any, kind
         return False
     filled = "constant" in boundaries and fill_value(cval, kind, "f") != 0
     return target.dtype.kind in "fc" and not filled
+
+
+def _axes_at_once(x: Adopted) -> int:
+    """Axes that kernels filter in one pass: two, where those in Numba are to compute."""
+    backend = requested(None)
+    numba = backend == "numba_cuda" or (backend == "auto" and x.on_device and reason_unavailable("cupy"))
+    return 2 if numba else 3
 
 
 def _fused(image: Any, ordered: Sequence[Pass], target: Target) -> Any:

@@ -11,8 +11,10 @@ from numpy.lib.array_utils import normalize_axis_index
 from gpuconv.arrays import adopt
 from gpuconv.ndimage.output import find_target
 from gpuconv.ndimage.passes import Pass, per_axis, run
-from gpuconv.ndimage.rules import filter_line, filter_numbers
+from gpuconv.ndimage.rules import boundary_of, filter_line, filter_numbers
+from gpuconv.problem import DType
 
+LONGEST_MEAN = 4096  # samples, of those of short integers that are found without a division
 TINY_SIGMA = 1e-15  # no wider than this leaves an axis as it is
 
 
@@ -175,11 +177,24 @@ def uniform_filter1d(
         raise RuntimeError(f"size must be at least 1; got {size!r}")
     x = adopt("input", input)
     target = find_target(output, x, x.view.dtype.kind == "c")
-    if target.dtype.kind in "fc":
-        return filter_line(input, np.full(size, 1 / size), axis, output, mode, cval, origin, flipped=False)
+    weight = _weight_of_mean(size, x.view.dtype, target.dtype, mode, cval)
+    if weight:
+        return filter_line(input, np.full(size, weight), axis, output, mode, cval, origin, flipped=False)
     sums = filter_line(input, np.ones(size), axis, np.dtype("float64"), mode, cval, origin, flipped=False)
     to = target.dtype if target.array is None else target.array
     return filter_line(sums / size, np.ones(1), axis, to, "reflect", 0.0, 0, flipped=False)
+
+
+def _weight_of_mean(size: int, image: DType, result: DType, mode: str, cval: complex) -> float | None:
+    """The weight of each sample in a mean; None where means that are cut off must be divisions.
+
+    What cuts off means of short integers is a weight a little above 1 / size: by more than what rounding takes away,
+    (size + 2) 2**-53, and for any sum below 2**40 by less than what separates a mean from the next whole number.
+    """
+    if result.kind in "fc":
+        return 1 / size
+    whole = image.kind in "iu" and image.itemsize <= 2 and (cval == 0 or boundary_of(mode) != "constant")
+    return (1 + 2**-40) / size if whole and size <= LONGEST_MEAN else None
 
 
 def uniform_filter(

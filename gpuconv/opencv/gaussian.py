@@ -2,6 +2,7 @@
 
 # ruff: noqa: N802, N803 - OpenCV's names
 
+import functools
 import math
 import operator
 from typing import Any
@@ -10,14 +11,15 @@ import numpy as np
 
 from gpuconv.core import sepconvolve
 from gpuconv.opencv.constants import BORDER_DEFAULT, CV_32F, CV_64F
-from gpuconv.opencv.rules import Image, boundary_of, converted, delivered, image_of, run, size_of
+from gpuconv.opencv.rules import Image, boundary_of, delivered, image_of, run, size_of
 
 # The weights of small kernels without a sigma, rounded by OpenCV's authors; in units of 1/256.
 SMALL = {1: (256,), 3: (64, 128, 64), 5: (16, 64, 96, 64, 16), 7: (8, 28, 56, 72, 56, 28, 8)}
 SMALL[9] = (4, 13, 30, 51, 60, 51, 30, 13, 4)
-FRACTION_BITS = {"uint8": 8, "uint16": 16}  # of the weights that OpenCV blurs these images with
-# Sums of uint8 are multiples of 2**-16: in float64 this factor lifts halves, and takes nothing else over a border.
-UPWARDS = 1 + 2.0**-30
+# OpenCV blurs uint8 and uint16 with weights of 8 and 16 fraction bits, and rounds halves up.
+# All sums of 8 + 2 * 8 and 16 + 2 * 16 bits are exact in these dtypes.
+FRACTION_BITS = {np.dtype("uint8"): 8, np.dtype("uint16"): 16}
+EXACT = {np.dtype("uint8"): np.dtype("float32"), np.dtype("uint16"): np.dtype("float64")}
 
 
 def getGaussianKernel(ksize: int, sigma: float, ktype: int = CV_64F) -> np.ndarray:
@@ -118,21 +120,21 @@ def GaussianBlur(
     image, boundary = image_of(src), boundary_of(borderType, wrap=True)
     sigmas = sigmaY if sigmaY > 0 else sigmaX, sigmaX
     sizes = tuple(map(_extent, size_of("ksize", ksize), sigmas, [image] * 2))
-    factors = tuple(getGaussianKernel(n, sigma).ravel() for n, sigma in zip(sizes, sigmas, strict=True))
-    bits = FRACTION_BITS.get(image.dtype.name)
+    bits = FRACTION_BITS.get(image.dtype)
+    factors = tuple(_factor(n, float(sigma), bits) for n, sigma in zip(sizes, sigmas, strict=True))
     if bits is None:
         return run(image, factors, image.dtype, boundary, dst=dst)
-    column, row = (_fixed_point(factor, bits) for factor in factors)
-    keywords: dict[str, Any] = {
-        "boundary": boundary,
-        "channel_axis": image.channel_axis,
-        "precision": "strict",
-        "compute_dtype": "float64",  # exact: 16 + 2 * 16 bits
-    }
-    if bits == 8:
-        return delivered(sepconvolve(image.array, [column * UPWARDS, row], out_dtype="uint8", **keywords), dst)
-    sums = sepconvolve(image.array, [column, row], out_dtype="float64", **keywords)
-    return delivered(converted(sums + 0.5, image.dtype, "floor"), dst)
+    blurred = sepconvolve(
+        image.array,
+        factors,
+        boundary=boundary,
+        channel_axis=image.channel_axis,
+        precision="strict",
+        compute_dtype=EXACT[image.dtype],
+        out_dtype=image.dtype,
+        rounding="half_up",
+    )
+    return delivered(blurred, dst)
 
 
 def _extent(n: int, sigma: float, image: Image) -> int:
@@ -143,6 +145,13 @@ def _extent(n: int, sigma: float, image: Image) -> int:
     if n <= 0 or n % 2 == 0:
         raise ValueError(f"ksize must be odd, or 0 with a sigma greater than 0; got {n} with sigma {sigma}")
     return n
+
+
+@functools.lru_cache(maxsize=64)
+def _factor(n: int, sigma: float, bits: int | None) -> np.ndarray:
+    """Weights along an axis, of `bits` fraction bits."""
+    weights = getGaussianKernel(n, sigma).ravel()
+    return weights if bits is None else _fixed_point(weights, bits)
 
 
 def _fixed_point(weights: np.ndarray, bits: int) -> np.ndarray:

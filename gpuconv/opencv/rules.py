@@ -20,6 +20,8 @@ DEPTHS = {
     constants.CV_32F: "float32",
     constants.CV_64F: "float64",
 }
+DTYPES = frozenset(map(np.dtype, DEPTHS.values()))
+WIDE = np.dtype("float64"), np.dtype("int32")  # float32 holds neither
 BOUNDARIES = {
     constants.BORDER_CONSTANT: "constant",
     constants.BORDER_REPLICATE: "edge",
@@ -46,7 +48,7 @@ class Image:
 def image_of(src: Any, name: str = "src") -> Image:
     """Check an image."""
     view = adopt(name, src).view
-    if view.dtype.name not in DEPTHS.values():
+    if view.dtype not in DTYPES:
         raise TypeError(f"{name} must have dtype {', '.join(DEPTHS.values())}; got {view.dtype}")
     if view.ndim not in (2, 3) or 0 in view.shape:
         raise ValueError(f"{name} must be (H, W) or (H, W, C) with at least one pixel; got shape {tuple(view.shape)}")
@@ -108,7 +110,7 @@ def run(
     separable = isinstance(taps, tuple)
     shape = tuple(map(len, taps)) if separable else tuple(taps.shape)
     shift = tuple(a - n // 2 for a, n in zip(anchor_of(anchor, shape), shape, strict=True))
-    wide = not {image.dtype.name, dtype.name}.isdisjoint(("float64", "int32"))
+    wide = image.dtype in WIDE or dtype in WIDE
     compute = np.dtype("float64" if wide else "float32")
     keywords: dict[str, Any] = {
         "boundary": boundary,

@@ -62,8 +62,8 @@ def gamma(terms: int, unit: float) -> float:
     return math.inf if terms * unit >= 1 else terms * unit / (1 - terms * unit)
 
 
-def error_bound(problem: Problem, separable: bool, residual: float = 0.0) -> ErrorBound:
-    """Bound of the direct sum (or of passes with factors that miss the taps by `residual`), conversions included."""
+def error_bound(problem: Problem, separable: bool, residual: float = 0.0, gain: float = 1.0) -> ErrorBound:
+    """Bound of the direct sum (or of passes, see `Facts` for their residual and gain), conversions included."""
     out_relative, out_step = _conversion_error(problem)
     if is_integer(problem.compute_dtype):
         return ErrorBound(0.0, 0.0, out_relative, 0.0)
@@ -75,17 +75,20 @@ def error_bound(problem: Problem, separable: bool, residual: float = 0.0) -> Err
     if problem.compute_dtype.kind == "c":  # one complex product: sqrt(2) * gamma(2)
         terms, factor = terms + 2, math.sqrt(2)
     relative = factor * gamma(terms, unit) + (residual if separable else 0.0)
-    bound = ErrorBound(relative, terms * float(info.tiny), out_relative, out_step)
+    absolute = terms * float(info.tiny) * (gain if separable else 1.0)
+    bound = ErrorBound(relative, absolute, out_relative, out_step)
     return _magnitude(bound, problem.channels_out, unit, float(info.tiny)) if problem.op == "magnitude" else bound
 
 
-def kernel_bound(problem: Problem, kernel: str, residual: float = 0.0, terms_error: float = 0.0) -> ErrorBound:
+def kernel_bound(
+    problem: Problem, kernel: str, residual: float = 0.0, terms_error: float = 0.0, gain: float = 1.0
+) -> ErrorBound:
     """Bound of what a kernel, or algorithm, of this name computes; see `Facts` for what it depends on."""
     if kernel == "low_rank":
         return low_rank_bound(problem, terms_error)
     if kernel.startswith("conv2d_mma"):
         return tensor_bound(problem)
-    return error_bound(problem, "separable" in kernel, residual)
+    return error_bound(problem, "separable" in kernel, residual, gain)
 
 
 def tensor_bound(problem: Problem) -> ErrorBound:
@@ -127,7 +130,8 @@ def transform_bound(problem: Problem, points: Ints, shared: int = 1) -> ErrorBou
     if is_integer(problem.compute_dtype):
         return ErrorBound(0.0, 0.0, out_relative, 0.0)
     info = np.finfo(problem.compute_dtype)
-    normwise = transform_error(points, problem.compute_dtype) * math.sqrt(shared * math.prod(points))
+    summed = summed_spectra(problem, points)
+    normwise = tiles_error(problem, points) * math.sqrt(shared * math.prod(points) * summed)
     absolute = math.prod(points) * float(info.tiny)
     return ErrorBound(gamma(5, float(info.eps) / 2), absolute, out_relative, out_step, normwise)
 
@@ -149,6 +153,21 @@ def transform_error(points: Ints, dtype: DType) -> float:
     info = np.finfo(dtype)
     transforms = 3 if info.dtype.itemsize == 8 else 2
     return (transforms * (sum(map(_passes, points)) + ENDS) + PRODUCT) * float(info.eps) / 2
+
+
+def tiles_error(problem: Problem, points: Ints) -> float:
+    """Error of tiles of a problem, relative to ||weights||_2 ||image||_2.
+
+    Where an axis is not transformed, the products of spectra are summed over the taps along it: by Cauchy-Schwarz the
+    errors of the transforms add up to no more than before, and each sum is rounded once more.
+    """
+    rounding = (summed_spectra(problem, points) - 1) * float(np.finfo(problem.compute_dtype).eps) / 2
+    return transform_error(points, problem.compute_dtype) + math.sqrt(2) * rounding
+
+
+def summed_spectra(problem: Problem, points: Ints) -> int:
+    """Spectra whose products make up that of one tile."""
+    return math.prod(taps for taps, n in zip(problem.filter, points, strict=True) if n == 1)
 
 
 def winograd_bound(problem: Problem) -> ErrorBound:
@@ -201,6 +220,6 @@ def _conversion_error(problem: Problem) -> tuple[float, float]:
     out = problem.out_dtype
     if is_integer(out):
         exact = is_integer(problem.compute_dtype)
-        return 0.0, 0.0 if exact else 0.5 if problem.rounding == "half_even" else 1.0
+        return 0.0, 0.0 if exact else 0.5 if problem.rounding.startswith("half") else 1.0
     narrower = is_integer(problem.compute_dtype) or float_limits(out).eps > float_limits(problem.compute_dtype).eps
     return (float_limits(out).eps if narrower else 0.0), 0.0

@@ -7,10 +7,12 @@ traffic: multiply-adds at 0.9 of what the cores can issue, or bytes at the bandw
 import math
 
 from gpuconv.dtypes import is_integer
+from gpuconv.planning.bounds import summed_spectra
 from gpuconv.planning.facts import RATES, DeviceLimits, Facts
 from gpuconv.planning.overlap import Tiles
 from gpuconv.problem import Problem
 
+SUMMED_VALUES = 3  # times the cost of a sample's load and store, where spectra and their sums are written and read, too
 ISSUE = 0.9  # multiply-adds that kernels reach of those that cores can issue
 LAUNCH = 5e-6  # seconds of a launch
 TRANSFORM_BYTES = 60  # of a sample of 4 bytes: loaded, transformed twice each way, multiplied, written
@@ -53,8 +55,10 @@ def _of_transforms(problem: Problem, facts: Facts, backend: str, cut: Tiles) -> 
         traffic = samples * TRANSFORM_BYTES * width / facts.device.bandwidth
         return {"arithmetic": 0.0, "memory": traffic, "overhead": jobs * TRANSFORM_LAUNCHES * LAUNCH}
     rates = facts.rates or RATES[backend]
-    arithmetic = samples * width * rates.point * math.log2(max(2, size))
-    return {"arithmetic": arithmetic, "memory": samples * width * rates.value, "overhead": jobs * rates.job}
+    summed = summed_spectra(problem, cut.points)  # a complex product is four real ones, of two tiles
+    arithmetic = samples * width * (rates.point * math.log2(max(2, size)) + rates.product * 2 * (summed - 1))
+    values = samples * width * (SUMMED_VALUES if summed > 1 else 1)
+    return {"arithmetic": arithmetic, "memory": values * rates.value, "overhead": jobs * rates.job}
 
 
 def transformed(problem: Problem, cut: Tiles) -> int:
@@ -74,8 +78,8 @@ def operations(problem: Problem, cut: Tiles | None, terms: int) -> int:
     several = 4 if problem.compute_dtype.kind == "c" else 1
     if cut is None:
         return 2 * several * products_of(problem, terms)
-    size = math.prod(cut.points)
-    return int(transformed(problem, cut) * (2 * 2.5 * math.log2(max(2, size)) + 3) * (2 if several > 1 else 1))
+    size, products = math.prod(cut.points), 3 + 4 * (summed_spectra(problem, cut.points) - 1)
+    return int(transformed(problem, cut) * (2 * 2.5 * math.log2(max(2, size)) + products) * (2 if several > 1 else 1))
 
 
 def arithmetic_seconds(problem: Problem, device: DeviceLimits, products: int) -> float:

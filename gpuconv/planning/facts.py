@@ -51,12 +51,15 @@ class Facts:
     """What is known of the arrays of one call."""
 
     image_place: Place = "host"
+    device_number: int | None = None  # of the device that the image is on
     weights_place: Place = "host"
     weights_sum: float | int | None = None  # largest sum |weights| of an output channel; None: on the device, unknown
+    weights_range: tuple[int, int] | None = None  # least and largest of whole weights of a filter; None: not looked
     image_max: int | None = None  # largest |image| of 64-bit integers; None: not measured
     bias_max: int | None = None  # largest |bias| of integers; None: on the device, or no integers
     separable: bool = False  # the weights are the outer product of the 1D factors among the operands
     residual: float = 0.0  # largest relative difference between a tap and the product of its factors
+    gain: float = 1.0  # how many times passes may multiply what an earlier one has lost to underflow
     terms: int = 0  # outer products among the operands whose sum the weights are, nearly; 0: not known to be few
     terms_error: float = 0.0  # of the passes of all terms, relative to ||weights||_2 ||image||_2 under the filter
     zero_taps: bool = True  # whether some weight is (or may be) zero

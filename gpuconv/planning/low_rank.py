@@ -72,7 +72,7 @@ def refusal(problem: Problem, facts: Facts, backend: str) -> str | None:
     if not facts.terms:
         return f"the weights are no sum of at most {MOST_TERMS} outer products, within the error bound"
     if backend == "cpu" and not takes_passes(problem, named=True):
-        return "the cpu backend takes passes over two axes of real numbers only"
+        return "the cpu backend takes passes over several axes of real numbers only"
     return None
 
 

@@ -1,11 +1,14 @@
 """HOW a problem is computed: the Plan of a backend, with its error bound and its reasons. Pure functions."""
 
+import functools
+import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from gpuconv.dtypes import accumulator
-from gpuconv.launches import LaunchPlan, cpu, cuda, cuda_fft, cuda_low_rank, numba_cuda
+from gpuconv.launches import LaunchPlan, cpu, cpu_fft
 from gpuconv.planning import low_rank
 from gpuconv.planning.bounds import ErrorBound, kernel_bound, transform_bound, winograd_bound
 from gpuconv.planning.costs import sum_seconds, transform_seconds
@@ -14,9 +17,11 @@ from gpuconv.planning.overlap import Tiles
 from gpuconv.planning.transforms import fitting
 from gpuconv.problem import DType, Problem
 
+if TYPE_CHECKING:
+    from gpuconv.planning.sliced import Sliced
+
 LaunchPlanner = Callable[[Problem, Facts], LaunchPlan | str]
-# The kernels of each GPU backend, the preferred first.
-LAUNCHERS: dict[str, tuple[LaunchPlanner, ...]] = {"cupy": cuda.LAUNCHERS, "numba_cuda": numba_cuda.LAUNCHERS}
+KERNELS = {"cupy": "cuda", "numba_cuda": "numba_cuda"}  # modules of launches, by the GPU backend that has the kernels
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,20 @@ class Plan:
     seconds: float = 0.0  # modelled
     tiles: Tiles | None = None  # of transforms
     instead: "Plan | None" = None  # for data with nan or infinity, which transforms would spread
+    sliced: "Sliced | None" = None  # of a layer over volumes: the layers over images that it is computed as
 
     @property
     def terms(self) -> int:
         """Outer products that are computed pass by pass; 0: the sum over all taps, or transforms."""
         return self.facts.terms if self.algorithm == "low_rank" else int("separable" in self.algorithm)
+
+
+@functools.cache
+def launchers(backend: str, rank: int) -> tuple[LaunchPlanner, ...]:
+    """The kernels of a GPU backend for so many axes, the preferred first; imported when they are first asked for."""
+    module = importlib.import_module(f"gpuconv.launches.{KERNELS[backend]}")
+    found: tuple[LaunchPlanner, ...] = module.VOLUME_LAUNCHERS if rank > 2 else module.LAUNCHERS
+    return found
 
 
 def make_plan(problem: Problem, facts: Facts, backend: str) -> Plan | str:
@@ -69,7 +83,11 @@ def _low_rank(plain: Plan, facts: Facts) -> Plan | str:
     refusal = low_rank.refusal(problem, facts, backend)
     if refusal:
         return refusal
-    launch = cuda_low_rank.low_rank(problem, facts) if backend == "cupy" else None
+    launch = None
+    if backend == "cupy":
+        from gpuconv.launches.cuda_low_rank import low_rank as launcher
+
+        launch = launcher(problem, facts)
     if isinstance(launch, str):
         return launch
     return replace(
@@ -89,14 +107,18 @@ def _transforms(plain: Plan, facts: Facts) -> Plan | str:
     cut = fitting(problem, facts, backend)
     if isinstance(cut, str):
         return cut
-    launches = cuda_fft.transforms(problem, facts, cut) if backend == "cupy" else ()
+    launches: tuple[LaunchPlan, ...] | str = ()
+    if backend == "cupy":
+        from gpuconv.launches import cuda_fft
+
+        launches = cuda_fft.transforms(problem, facts, cut)
     if isinstance(launches, str):
         return launches
     return replace(
         plain,
         algorithm="fft",
         launches=launches,
-        bound=transform_bound(problem, cut.points),
+        bound=transform_bound(problem, cut.points, cpu_fft.shared_tiles(problem) if backend == "cpu" else 1),
         seconds=transform_seconds(problem, facts, backend, cut),
         tiles=cut,
         instead=plain,
@@ -108,11 +130,11 @@ def _sums(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     passes = facts.separable and facts.method in ("auto", "separable")
     if facts.method == "separable" and not facts.separable:
         return "method='separable' needs weights that are the outer product of 1D weights, within the error bound"
-    if backend in LAUNCHERS:
+    if backend in KERNELS:
         return _launched(problem, replace(facts, separable=passes, terms=0), backend)
     if backend == "cpu" and passes and not cpu.takes_passes(problem, named=facts.method == "separable"):
         if facts.method == "separable":
-            return "the cpu backend takes passes over two axes of real numbers only"
+            return "the cpu backend takes passes over several axes of real numbers only"
         passes = False
     if backend == "cpu" and not problem.is_filter and problem.op != "magnitude":
         return _layer(problem, facts)
@@ -129,10 +151,10 @@ def _layer(problem: Problem, facts: Facts) -> Plan:
 def _launched(problem: Problem, facts: Facts, backend: str) -> Plan | str:
     """The plan with the first kernel that takes the problem."""
     refusals: list[str] = []
-    for launcher in LAUNCHERS[backend]:
+    for launcher in launchers(backend, problem.rank):
         launch = launcher(problem, facts)
         if isinstance(launch, LaunchPlan):
-            kernel = launch.specialization.kernel
+            kernel = launcher.__name__
             if facts.method != "separable" or "separable" in kernel:
                 plan = _plan(problem, facts, backend, kernel, tuple(refusals))
                 return replace(plan, launches=launch.all)
@@ -142,7 +164,7 @@ def _launched(problem: Problem, facts: Facts, backend: str) -> Plan | str:
 
 
 def _plan(problem: Problem, facts: Facts, backend: str, algorithm: str, refusals: tuple[str, ...]) -> Plan:
-    bound = kernel_bound(problem, algorithm, facts.residual)
+    bound = kernel_bound(problem, algorithm, facts.residual, gain=facts.gain)
     seconds = sum_seconds(problem, facts, backend, terms=int("separable" in algorithm))
     sums = accumulator(problem, facts)
     return Plan(problem, backend, algorithm, sums, (), bound, refusals, facts, seconds)
@@ -160,7 +182,7 @@ def plan_part(plan: Plan, part: Problem) -> Plan | None:
         return found if isinstance(found, Plan) else None
     whole_pixels = part.batch[-1:] == plan.problem.batch[-1:]
     facts = replace(plan.facts, interleaved=plan.facts.interleaved and whole_pixels)
-    for launcher in LAUNCHERS[plan.backend]:
+    for launcher in launchers(plan.backend, part.rank):
         launch = launcher(part, facts) if launcher.__name__ == plan.algorithm else None
         if isinstance(launch, LaunchPlan):
             return replace(plan, problem=part, launches=launch.all)

@@ -1,4 +1,4 @@
-"""Whether a 2D filter is the outer product of two 1D filters; pure functions of its taps.
+"""Whether a filter of two axes or more is the outer product of 1D filters; pure functions of its taps.
 
 Factors are taken only if their product meets every tap to within a relative difference that the error bound has room
 for. So a zero tap stays exactly zero, the elementwise bound holds, and nan and infinities spread as in the direct sum:
@@ -8,6 +8,7 @@ in every pass a window that touches one gives nan or infinity, and the signs of 
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,16 +22,15 @@ REMEMBERED = 1 << 16  # bytes of weights up to which the factors are not looked 
 
 @dataclass(frozen=True)
 class Factors:
-    """weights[r, s] = column[r] * row[s], but for a relative difference of at most `residual` in each tap."""
+    """The weights are the outer product of `arrays`, but for a relative difference of at most `residual` in a tap."""
 
-    column: np.ndarray
-    row: np.ndarray
+    arrays: tuple[np.ndarray, ...]  # one per axis
     residual: float
 
 
 def separate(problem: Problem, weights: np.ndarray, precision: str, *, named: bool = False) -> Factors | None:
-    """Factors of the (1, 1, H, W) weights of a problem within the precision, where passes are worth it or `named`."""
-    if problem.rank != 2 or not problem.is_filter or problem.skip_zero_taps:
+    """Factors of the (1, 1, *filter) weights of a problem within the precision, where passes pay or are `named`."""
+    if problem.rank < 2 or not problem.is_filter or problem.skip_zero_taps:
         return None
     if problem.taps <= GAIN * sum(problem.filter) and not named:
         return None
@@ -52,54 +52,72 @@ def _separate(problem: Problem, taps: bytes, dtype: DType, precision: str) -> Fa
 
 
 def factorize(weights: np.ndarray, *, exact: bool) -> Factors | None:
-    """Factors of a 2D filter, or None if it has none with a finite residual; `exact`: integers, with residual 0.
+    """Factors of a filter, or None if it has none with a finite residual; `exact`: integers, with residual 0.
 
-    The row and the column of the largest tap say what the factors must be: the cross approximation of rank one. Unlike
-    singular vectors, which are close in norm only, they keep zeros and have small relative errors in small taps.
+    The lines through the largest tap, one along each axis, say what the factors must be: the cross approximation of
+    rank one. Unlike singular vectors, which are close in norm only, they keep zeros and have small relative errors in
+    small taps.
 
     Examples
     --------
     >>> import numpy as np
     >>> factors = factorize(np.array([[1, 2, 1], [0, 0, 0], [-1, -2, -1]]), exact=True)
-    >>> factors.column, factors.row
+    >>> factors.arrays
     (array([ 1,  0, -1]), array([1, 2, 1]))
     """
     if exact:
         return _integer_factors(weights)
     taps = weights.astype("complex128" if weights.dtype.kind == "c" else "float64")
     magnitude = np.abs(taps)
-    r, s = np.unravel_index(np.argmax(magnitude), taps.shape)
-    if not np.isfinite(magnitude[r, s]) or magnitude[r, s] == 0:  # argmax finds nan, too
+    pivot = np.unravel_index(np.argmax(magnitude), taps.shape)
+    if not np.isfinite(magnitude[pivot]) or magnitude[pivot] == 0:  # argmax finds nan, too
         return None
-    scale = 2.0 ** -math.frexp(float(magnitude[r].sum() / magnitude[r, s]))[1]  # then no pass exceeds the direct sum
+    first, *lines = (_line(taps, pivot, axis) for axis in range(taps.ndim))
     with np.errstate(all="ignore"):
-        row, column = taps[r] / taps[r, s] * scale, taps[:, s] / scale
-        missed = np.abs(taps - np.multiply.outer(column, row))
+        for axis, line in enumerate(lines):  # of magnitudes that sum to less than 1: no pass exceeds the direct sum
+            ratios = line / taps[pivot]
+            scale = 2.0 ** -math.frexp(float(np.abs(ratios).sum()))[1]
+            lines[axis], first = ratios * scale, first / scale
+        arrays = (first, *lines)
+        missed = np.abs(taps - _product(arrays))
         residual = float(np.max(missed / np.where(missed == 0, 1, magnitude)))
-    return Factors(column, row, residual) if np.isfinite(residual) else None
+    return Factors(arrays, residual) if np.isfinite(residual) else None
+
+
+def _line(taps: np.ndarray, pivot: tuple[Any, ...], axis: int) -> np.ndarray:
+    """The taps of the line through the pivot along an axis."""
+    line: np.ndarray = taps[(*pivot[:axis], slice(None), *pivot[axis + 1 :])]
+    return line
+
+
+def _product(arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+    return functools.reduce(np.multiply.outer, arrays)
 
 
 def _integer_factors(weights: np.ndarray) -> Factors | None:
-    """Every row must be a multiple of one row without a common divisor; whole numbers of any size."""
+    """Every line must be a multiple of one line without a common divisor; whole numbers of any size."""
     taps = weights.astype(object)
-    r, s = np.unravel_index(np.argmax(np.abs(weights.astype("float64"))), weights.shape)
-    pivot = int(taps[r, s])
-    if pivot == 0:
+    pivot = np.unravel_index(np.argmax(np.abs(weights.astype("float64"))), weights.shape)
+    if taps[pivot] == 0:
         return None
-    divisor = math.gcd(*map(int, taps[r])) * (1 if pivot > 0 else -1)
-    row, column = taps[r] // divisor, taps[:, s] // (pivot // divisor)
-    if not np.array_equal(np.multiply.outer(column, row), taps):
+    first, *lines = (_line(taps, pivot, axis) for axis in range(taps.ndim))
+    for axis, line in enumerate(lines):
+        divisor = math.gcd(*map(int, line)) * (1 if line[pivot[axis + 1]] > 0 else -1)
+        lines[axis] = line // divisor
+    rest = math.prod(int(line[place]) for line, place in zip(lines, pivot[1:], strict=True))
+    arrays = (first // rest, *lines)
+    if not np.array_equal(_product(arrays), taps):
         return None
     dtype = "uint64" if weights.dtype.kind in "bu" else "int64"
-    return Factors(column.astype(dtype), row.astype(dtype), 0.0)
+    return Factors(tuple(array.astype(dtype) for array in arrays), 0.0)
 
 
 def _holds(factors: Factors, weights: np.ndarray, compute: DType) -> bool:
     """Whether no tap and no factor becomes zero, or a denormal number, in the compute dtype unless it is zero."""
-    arrays = [np.abs(array) for array in (factors.column, factors.row, weights.astype(factors.row.dtype))]
-    in_column, in_row, in_weights = map(np.count_nonzero, arrays)
+    arrays = [np.abs(array) for array in (*factors.arrays, weights.astype(factors.arrays[0].dtype))]
+    *in_factors, in_weights = map(np.count_nonzero, arrays)
     smallest = min(float(np.min(array[array > 0])) for array in arrays)
-    return bool(in_column * in_row == in_weights and smallest >= np.finfo(compute).tiny)
+    return bool(math.prod(in_factors) == in_weights and smallest >= np.finfo(compute).tiny)
 
 
 def _normwise(problem: Problem) -> float:

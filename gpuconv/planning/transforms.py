@@ -4,7 +4,7 @@ import numpy as np
 
 from gpuconv.dtypes import is_integer, largest_value
 from gpuconv.launches import cpu_fft
-from gpuconv.planning.bounds import NORMWISE, error_bound, exact_error, transform_error
+from gpuconv.planning.bounds import NORMWISE, error_bound, exact_error, tiles_error
 from gpuconv.planning.facts import Facts
 from gpuconv.planning.overlap import Sizes, Tiles, tiles
 from gpuconv.problem import Problem
@@ -30,7 +30,7 @@ def fitting(problem: Problem, facts: Facts, backend: str) -> Tiles | str:
     allowed = max(NORMWISE[size], error_bound(problem, separable=False).relative)
     fastest = cpu_fft.fft_tiles(problem, allowed) if backend == "cpu" else None
     cut = fastest or tiles(problem, SIZES[backend], problem.compute_dtype, allowed)
-    error = transform_error(cut.points, problem.compute_dtype)
+    error = tiles_error(problem, cut.points)
     if facts.method != "fft" and error > allowed:
         return f"a transform's error must be at most {allowed:.1e} of the norms; it would be {error:.1e}"
     return cut
