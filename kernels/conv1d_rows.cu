@@ -20,7 +20,9 @@
 #include "chunks.cuh"
 #include "taps.cuh"
 
-extern "C" __global__ void __launch_bounds__(THREADS, 640 / THREADS) conv1d_rows(
+constexpr int BLOCKS = THREADS < 40 ? 16 : 640 / THREADS;  // of a multiprocessor; some take no more than 16
+
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv1d_rows(
     const image_t* __restrict__ signal, const acc_t* __restrict__ weights, const acc_t* __restrict__ bias,
     out_t* __restrict__ out, long long width, long long out_w, long long taps, long long pad, long long pitch,
     long long out_pitch, int blocks, int channels, int filters, int piece, acc_t fill)

@@ -9,24 +9,26 @@
 //   bias     (groups * channels_out), or null
 //   out      (images, groups * channels_out, out_h, out_w), any strides
 // Prelude: image_t, out_t, acc_t; FILTER_H, FILTER_W, STRIDE_H, STRIDE_W; THREADS, BLOCKS (on a multiprocessor);
-//          STRIPS_H, STRIPS_W, IMAGES (strips of a block down, across, and in as many images), ROWS (of a strip);
-//          STEP (input channels at a time); CHANNELS_LAST, WHOLE; BOUNDARY, ROUNDING, SATURATE, SKIP_ZERO_TAPS.
-// Launch:  THREADS threads; along grid x the tiles of an image, then the parts of a group, the groups, the images.
-// Shared:  2 * sizeof(Step) + PLACES * sizeof(int) bytes, static.
+//          STRIPS_H, STRIPS_W, BANDS (strips of a band down and across, bands of a block), ROWS, RUN (of a strip: rows
+//          of as many positions); STEP (input channels at a time); CHANNELS_LAST, WHOLE; BOUNDARY, ROUNDING, SATURATE,
+//          SKIP_ZERO_TAPS.
+// Launch:  THREADS threads; along grid x the tiles of a row, then the parts of a group, the groups, the bands: those of
+//          an image from top to bottom, then those of the next one.
+// Shared:  2 * sizeof(Step) + PLACES * sizeof(int) bytes, dynamic.
 // Reference: Lavin, maxDNN: An Efficient Convolution Kernel for Deep Learning, 2015.
 //
-// A thread has CHANNELS output channels of a strip: ROWS rows of VECTOR neighbouring positions. In registers, a window
-// of each row meets all taps of a filter row: few loads of 16 bytes feed CHANNELS * ROWS * VECTOR * FILTER_W
-// multiply-adds. The copies into shared memory transpose the weights, and an image whose channels come last.
+// A thread has CHANNELS output channels of a strip: ROWS rows of RUN neighbouring positions. In registers, a window of
+// each row meets all taps of a filter row: few loads of 16 bytes feed CHANNELS * ROWS * RUN * FILTER_W multiply-adds.
+// Runs of 7, and bands that go on in the next image, leave no thread idle on images of 7, 14, 28 or 56. The copies into
+// shared memory transpose the weights, and an image whose channels come last.
 
 #include "dense_stage.cuh"
 #include "dense_store.cuh"
 
 // Adds one input channel to the sums of a strip.
 __device__ __forceinline__ void add_channel(
-    acc_t (&sums)[CHANNELS][ROWS][VECTOR], const vector_t* tile, const vector_t* weights)
+    acc_t (&sums)[CHANNELS][ROWS][RUN], const vector_t* tile, const vector_t* weights)
 {
-    constexpr int WINDOW = 1 + ceil_div((FILTER_W - 1) / STRIDE_W, VECTOR);  // vectors
     acc_t window[ROWS][PHASES][WINDOW * VECTOR];
     #pragma unroll (UNROLLED ? FILTER_H : 1)
     for (int r = 0; r < FILTER_H; ++r) {
@@ -47,19 +49,9 @@ __device__ __forceinline__ void add_channel(
                 #pragma unroll
                 for (int row = 0; row < ROWS; ++row)
                     #pragma unroll
-                    for (int x = 0; x < VECTOR; ++x)
+                    for (int x = 0; x < RUN; ++x)
                         multiply_add(sums[c][row][x], taps[c], window[row][s % STRIDE_W][x + s / STRIDE_W]);
         }
-    }
-}
-
-__device__ __forceinline__ void add_bias(acc_t (&sums)[CHANNELS][ROWS][VECTOR], const acc_t* bias, int channels) {
-    #pragma unroll
-    for (int c = 0; c < CHANNELS; ++c) {
-        if (c >= channels) return;
-        const acc_t offset = bias[c];
-        #pragma unroll
-        for (int i = 0; i < ROWS * VECTOR; ++i) multiply_add(sums[c][i / VECTOR][i % VECTOR], acc_t(1), offset);
     }
 }
 
@@ -69,45 +61,51 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_dense(
     int out_h, int out_w, int pad_h, int pad_w, int tiles_h, int tiles_w, long long image_n, long long image_k,
     int image_y, int image_x, long long out_n, long long out_c, long long out_y, long long out_x, acc_t fill)
 {
-    __shared__ Step steps[2];
-    __shared__ int places[PLACES];
+    extern __shared__ __align__(16) char shared[];
+    Step* const steps = reinterpret_cast<Step*>(shared);
+    int* const places = reinterpret_cast<int*>(steps + 2);
     int block = blockIdx.x;
-    const int tile_x = block % tiles_w * TILE_W, tile_y = (block /= tiles_w) % tiles_h * TILE_H;
-    const int parts = ceil_div(channels_out, BLOCK_CHANNELS);
-    const int part = (block /= tiles_h) % parts * BLOCK_CHANNELS, group = (block /= parts) % groups;
-    const int n = block / groups * IMAGES;  // first image
+    const int tile_x = block % tiles_w * TILE_W, parts = ceil_div(channels_out, BLOCK_CHANNELS);
+    const int part = (block /= tiles_w) % parts * BLOCK_CHANNELS, group = (block /= parts) % groups;
+    const int band = block / groups * BANDS, n = band / tiles_h;  // first ones
     const long long first = static_cast<long long>(group) * channels_out + part;
 
-    const Place place = {static_cast<int>(image_n), image_y, image_x};
-    place.look(places, steps, min(IMAGES, images - n), height, width, tile_y * STRIDE_H - pad_h,
-               tile_x * STRIDE_W - pad_w, fill);
-    const Source source = {image + n * image_n + static_cast<long long>(group) * channels_in * image_k,
-                           weights + first * channels_in * TAPS, image_k, channels_in, channels_out - part,
-                           reinterpret_cast<unsigned long long>(image) % sizeof(Vector<image_t, VECTOR>) == 0};
+    const Place place = {static_cast<int>(image_n), image_y, image_x, images, height, width, pad_h, pad_w,
+                         band, n, tiles_h, tile_x};
+    place.look(places, steps, fill);
+    const acc_t* const own = weights + (first + threadIdx.x / 8) * channels_in * TAPS + threadIdx.x % 8;
+    image += n * image_n + static_cast<long long>(group) * channels_in * image_k;
+    Source source = {reinterpret_cast<const char*>(image), own, static_cast<int>(image_k * sizeof(image_t)),
+                     channels_in, channels_in, channels_out - part,
+                     reinterpret_cast<unsigned long long>(image) % sizeof(Vector<image_t, VECTOR>) == 0};
     if (channels_out - part < BLOCK_CHANNELS) steps[0].clear_weights(), steps[1].clear_weights();
     __syncthreads();
-    source.request(steps[0], places, 0);
+    source.request(steps[0], places);
 
-    const int strip = threadIdx.x % STRIPS, tn = strip / (STRIPS_W * STRIPS_H);
-    const int tx = strip % STRIPS_W, ty = strip / STRIPS_W % STRIPS_H * (NEIGHBOURS ? ROWS : 1);
+    const int strip = threadIdx.x % STRIPS, tx = strip % STRIPS_W, tn = strip / IN_BAND;
+    const int ty = strip / STRIPS_W % STRIPS_H * (NEIGHBOURS ? ROWS : 1);
     const int c0 = threadIdx.x / STRIPS * CHANNELS;
-    acc_t sums[CHANNELS][ROWS][VECTOR] = {};
-    for (int k = 0; k < channels_in; k += STEP) {
+    const vector_t* image_part = steps[0].image + tn * BAND + ty * ROW_STEP * PITCH + tx * NEXT_RUN;
+    const vector_t* weights_part = steps[0].weights + c0 / VECTOR;
+    acc_t sums[CHANNELS][ROWS][RUN] = {};
+    int other = sizeof(Step) / sizeof(vector_t);
+    for (int k = channels_in; k > 0; k -= STEP) {
         copies_arrive();
         __syncthreads();
-        const Step& step = steps[k / STEP % 2];
-        if (k + STEP < channels_in) source.request(steps[(k / STEP + 1) % 2], places, k + STEP);
-        const vector_t* tile = step.image + (tn * IN_H + ty * ROW_STEP) * PITCH + tx;
-        const vector_t* taps = step.weights + c0 / VECTOR;
+        if (k > STEP) source.request(steps[other > 0], places);
+        const vector_t *tile = image_part, *taps = weights_part;
         #pragma unroll (TAPS == 1 ? 4 : 1)
-        for (int i = min(STEP, channels_in - k); i > 0; --i, tile += PLANE, taps += TAPS * WEIGHTS_PITCH)
+        for (int i = min(STEP, k); i > 0; --i, tile += PLANE, taps += TAPS * WEIGHTS_PITCH)
             add_channel(sums, tile, taps);
+        image_part += other, weights_part += other;
+        other = -other;
     }
 
-    if (n + tn >= images) return;
+    const int own_n = BANDS == 1 ? n : (band + tn) / tiles_h;
+    if (own_n >= images) return;
     if (bias) add_bias(sums, bias + first + c0, channels_out - part - c0);
-    const int y = tile_y + ty, x = tile_x + tx * VECTOR;
-    const Strip target = {out + (n + tn) * out_n + (first + c0) * out_c + y * out_y + x * out_x, out_c, out_y, out_x,
+    const int y = (band + tn - own_n * tiles_h) * TILE_H + ty, x = tile_x + tx * RUN;
+    const Strip target = {out + own_n * out_n + (first + c0) * out_c + y * out_y + x * out_x, out_c, out_y, out_x,
                           channels_out - part - c0, ceil_div(out_h - y, DOWN), out_w - x};
     if (out_c == 1) target.store_channels(sums);
     else target.store_rows(sums);

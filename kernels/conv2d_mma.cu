@@ -3,7 +3,8 @@
 //   out[n, c, y, x] = bias[c] + sum over k, r, s of weights[c, k, r, s] * image[n, g * channels_in + k, i, j]
 //   i = y * stride_h - pad_h + r * dilation_h,  j = x * stride_w - pad_w + s * dilation_w,  g = c / channels_out
 //
-// g is the group of c. C order:
+// g is the group of c. C order, but for `image_planes` (as many planes further on, the next image begins) and the steps
+// out_n and out_c (elements from image to image, and from channel to channel):
 //   image    (images, groups * channels_in, height, width)
 //   weights  (filter_h, filter_w, groups * channels_out, channels_in), from a multiple of 16 bytes on
 //   bias     (groups * channels_out), or null
@@ -39,7 +40,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_mma(
     const image_t* __restrict__ image, const weights_t* __restrict__ weights, const acc_t* __restrict__ bias,
     out_t* __restrict__ out, int groups, int channels_in, int channels_out, int height, int width, int out_h, int out_w,
     int filter_h, int filter_w, int pad_h, int pad_w, int stride_h, int stride_w, int dilation_h, int dilation_w,
-    int images, int shift_h, int shift_w, int window_h, int window_w)
+    int images, int shift_h, int shift_w, int window_h, int window_w, int image_planes, long long out_n,
+    long long out_c)
 {
     extern __shared__ __align__(16) char shared[];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -48,7 +50,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_mma(
         place_of_block(ceil_div(channels_out, CHANNELS), ceil_div(out_h, tile_h), ceil_div(out_w, tile_w),
                        ceil_div(images, POSITIONS >> shift), shift_h, shift_w);
     const int rows = tile_h + (window_h - 1) * dilation_h, columns = tile_w + (window_w - 1) * dilation_w;
-    const int plane = height * width, pitch = groups * channels_in * plane;
+    const int plane = height * width, pitch = image_planes * plane;
     const Tile tile{rows, columns, (POSITIONS >> shift) * rows * columns, 1.0f / rows, 1.0f / columns,
                     place.y * stride_h - pad_h, place.x * stride_w - pad_w, stride_h, stride_w, height, width,
                     images - place.n, 1, plane, pitch};
@@ -75,7 +77,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv2d_mma(
     const int p = threadIdx.x % POSITIONS, n = place.n + (p >> shift);  // the position that this thread stores
     const int y = place.y + (p >> shift_w) % tile_h, x = place.x + p % tile_w;
     const bool inside = n < images && y < out_h && x < out_w;
-    const long long out_plane = static_cast<long long>(out_h) * out_w;
-    out += ((n * static_cast<long long>(groups) * channels_out + first) * out_h + y) * out_w + x;
-    store(out, reinterpret_cast<out_t*>(shared), sums, bias ? bias + first : nullptr, channels, inside, out_plane);
+    out += n * out_n + first * out_c + static_cast<long long>(y) * out_w + x;
+    store(out, reinterpret_cast<out_t*>(shared), sums, bias ? bias + first : nullptr, channels, inside, out_c);
 }

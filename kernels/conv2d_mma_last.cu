@@ -9,16 +9,14 @@
 //   bias     (groups * channels_out), or null
 //   out      (images, out_h, out_w, groups * channels_out)
 // channels_in is a multiple of SHARE.
-// Prelude: that of conv2d_mma.cu.
+// Prelude: that of conv2d_mma.cu; SHARES (of a row, two or four).
 // Launch:  as conv2d_mma: four warps along the positions, two along the channels.
-// Shared:  STAGES * CHANNELS rows of weights and two input tiles, or three where windows are single taps; rows are 80
-//          bytes; dynamic.
+// Shared:  STAGES * CHANNELS rows of weights and two input tiles, or three where windows are single taps; rows are
+//          PITCH bytes; dynamic.
 // Reference: that of conv2d_mma.cu.
 //
 // What conv2d_mma fetches value by value, through registers, stands side by side here: 16 bytes at a time go from
 // global to shared memory.
-
-constexpr int SHARES = 4;  // of a row
 
 #include "mma_pairs.cuh"
 #include "mma_place.cuh"
@@ -42,9 +40,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_mma_last(
                     images - place.n, step, 0, pitch};
     const Layer layer{channels_in, taps, filter_h * filter_w / taps, window_w, filter_w, dilation_h, dilation_w,
                       static_cast<long long>(groups) * channels_out * channels_in};
-    const long long first = place.group * channels_out + place.part;  // channel
+    const int first = static_cast<int>(place.group) * channels_out + place.part;  // channel
     const int channels = channels_out - place.part, c = threadIdx.x % CHANNELS, share = threadIdx.x / CHANNELS;
-    const Weights staged{weights + (first + min(c, channels - 1)) * channels_in + share * SHARE,
+    const Weights staged{weights + static_cast<long long>(first + min(c, channels - 1)) * channels_in + share * SHARE,
                          address_of(shared + c * PITCH + share * 16), c < channels, share,
                          filter_h * filter_w * ceil_div(channels_in, DEPTH), 0, taps, 0};
 

@@ -10,7 +10,7 @@
 //   weights  (FILTERS, FILTER_H, FILTER_W), by value: they lie in the constant bank, where multiply-adds take them as
 //            operands
 //   out      (images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
-// Prelude: FILTERS, and that of small_filter.cuh.
+// Prelude: FILTERS, and that of small_filter.cuh. Sums of 64-bit integers are of products of two values of image_t.
 // Launch:  BLOCK_W x BLOCK_H threads, a tile of BLOCK_H * ROWS x BLOCK_W * VECTOR outputs a block; tiles: grid x, the
 //          rows of tiles of all images along grid y, continued along z.
 // Shared:  SHARED_H * SHARED_W * 16 bytes, static.

@@ -1,6 +1,7 @@
-// dense_store.cuh: the sums of a strip to global memory, 16 bytes of acc_t at a time where they lie side by side there.
+// dense_store.cuh: the sums of a strip to global memory, with their bias, 16 bytes of acc_t at a time where they lie
+// side by side there.
 //
-// Prelude: out_t, acc_t; ROWS. Above: CHANNELS, DOWN.
+// Prelude: out_t, acc_t; ROWS, RUN. Above: CHANNELS, DOWN.
 
 #include "values.cuh"
 #include "vector.cuh"
@@ -10,18 +11,34 @@ template <int COUNT> __device__ __forceinline__ void copy_values(acc_t (&target)
     for (int i = 0; i < COUNT; ++i) target[i] = source[i];
 }
 
-// The first `count` of VECTOR values, `step` apart; as one vector if they are `whole`.
-__device__ __forceinline__ void store_run(
-    out_t* out, const acc_t (&sums)[VECTOR], bool whole, long long step, int count)
-{
-    Vector<out_t, VECTOR> values;
+__device__ __forceinline__ void add_bias(acc_t (&sums)[CHANNELS][ROWS][RUN], const acc_t* bias, int channels) {
     #pragma unroll
-    for (int i = 0; i < VECTOR; ++i) values.at[i] = convert<out_t>(sums[i]);
-    if (whole) *reinterpret_cast<Vector<out_t, VECTOR>*>(out) = values;
-    else
+    for (int c = 0; c < CHANNELS; ++c) {
+        if (c >= channels) return;
+        const acc_t offset = bias[c];
         #pragma unroll
-        for (int i = 0; i < VECTOR; ++i, out += step)
-            if (i < count) *out = values.at[i];
+        for (int i = 0; i < ROWS * RUN; ++i) multiply_add(sums[c][i / RUN][i % RUN], acc_t(1), offset);
+    }
+}
+
+// The first `count` of COUNT values, `step` apart; if they are `whole`, all of them side by side, as vectors if may be.
+template <int COUNT>
+__device__ __forceinline__ void store_run(out_t* out, const acc_t (&sums)[COUNT], bool whole, long long step, int count)
+{
+    constexpr int AT_ONCE = COUNT % VECTOR ? 1 : VECTOR;
+    if (whole) {
+        #pragma unroll
+        for (int i = 0; i < COUNT; i += AT_ONCE) {
+            Vector<out_t, AT_ONCE> values;
+            #pragma unroll
+            for (int j = 0; j < AT_ONCE; ++j) values.at[j] = convert<out_t>(sums[i + j]);
+            *reinterpret_cast<Vector<out_t, AT_ONCE>*>(out + i) = values;
+        }
+        return;
+    }
+    #pragma unroll
+    for (int i = 0; i < COUNT; ++i, out += step)
+        if (i < count) *out = convert<out_t>(sums[i]);
 }
 
 struct Strip {
@@ -35,8 +52,8 @@ struct Strip {
     }
 
     // Neighbours are positions of a row.
-    __device__ __forceinline__ void store_rows(const acc_t (&sums)[CHANNELS][ROWS][VECTOR]) const {
-        const bool whole = step_x == 1 && columns >= VECTOR && aligned(step_c, step_y);
+    __device__ __forceinline__ void store_rows(const acc_t (&sums)[CHANNELS][ROWS][RUN]) const {
+        const bool whole = step_x == 1 && columns >= RUN && (RUN % VECTOR || aligned(step_c, step_y));
         out_t* channel = out;
         #pragma unroll
         for (int c = 0; c < CHANNELS; ++c, channel += step_c) {
@@ -49,14 +66,14 @@ struct Strip {
     }
 
     // Neighbours are channels of a position.
-    __device__ __forceinline__ void store_channels(const acc_t (&sums)[CHANNELS][ROWS][VECTOR]) const {
+    __device__ __forceinline__ void store_channels(const acc_t (&sums)[CHANNELS][ROWS][RUN]) const {
         const bool whole = channels >= CHANNELS && aligned(step_x, step_y);
         out_t* row = out;
         #pragma unroll
         for (int i = 0; i < ROWS; ++i, row += DOWN * step_y) {
             out_t* position = row;
             #pragma unroll
-            for (int x = 0; x < VECTOR; ++x, position += step_x) {
+            for (int x = 0; x < RUN; ++x, position += step_x) {
                 #pragma unroll
                 for (int c = 0; c < CHANNELS; c += VECTOR) {
                     acc_t run[VECTOR];

@@ -9,7 +9,7 @@
 //   out      (n * channels * filters = images, out_h, out_w): the same with `out_pitch` and `out_image_rows`
 // Prelude: that of large_filter.cuh, with CAPACITY 0.
 // Launch:  as conv2d_large, with the tiles of every image of the output.
-// Shared:  SHARED_H * PITCH * 16 + PIECE_H * PIECE_W * sizeof(acc_t) bytes, static.
+// Shared:  SHARED * 16 + PIECE_H * PIECE_W * sizeof(acc_t) bytes, static.
 // Reference: as conv2d_large.
 
 #include "large_filter.cuh"
@@ -20,7 +20,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) depthwise_lar
     int pitch, int image_rows, int out_pitch, int out_image_rows, int channels, int filters, int filter_h, int filter_w,
     int piece_h, acc_t fill)
 {
-    __shared__ vector_t tile[SHARED_H][PITCH], taps[PIECE_H][PIECE_W / VECTOR];
+    __shared__ vector_t tile[SHARED], taps[PIECE_H][PIECE_W / VECTOR];
     const Place place = place_of_block(tiles_h);
     if (place.n >= images) return;
     const int tile_y = place.y * TILE_H, tile_x = place.x * TILE_W, k = place.n % (channels * filters);
@@ -29,8 +29,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK_H * BLOCK_W, 2) depthwise_lar
     const acc_t start = bias ? bias[k] : acc_t(0);
     #pragma unroll
     for (int i = 0; i < ROWS * OUTPUTS; ++i) sums[i / OUTPUTS][i % OUTPUTS] = start;
-    add_filter(sums, tile[0], taps[0], image, {height, width, pitch, image_rows, fill}, place.n / filters,
+    add_filter(sums, tile, taps[0], image, {height, width, pitch, image_rows, fill}, place.n / filters,
                tile_y - pad_h, tile_x - pad_w, filter, {filter_h, filter_w, piece_h});
     out += static_cast<long long>(place.n * out_image_rows + tile_y) * out_pitch + tile_x;
-    store_outputs(out, tile[0], sums, out_pitch, out_h - tile_y, out_w - tile_x);
+    store_outputs(out, tile, sums, out_pitch, out_h - tile_y, out_w - tile_x);
 }

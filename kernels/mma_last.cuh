@@ -1,7 +1,7 @@
 // mma_last.cuh: the sums of conv2d_mma_last: inputs copied as they lie, and a product of matrices for every tap and
 // every DEPTH input channels.
 //
-// Prelude: image_t, weights_t (the same); CHANNELS and POSITIONS (outputs of a block). Above: SHARES.
+// Prelude: image_t, weights_t (the same); CHANNELS and POSITIONS (outputs of a block); SHARES.
 //
 // Rows of the left matrix are positions, columns of the right one output channels: so that a thread has sums of
 // neighbouring channels. Input tiles and weights come two steps ahead, past the registers.
@@ -39,12 +39,13 @@ struct Inputs {
         if (window == layer.windows) return;
         const int r = window * layer.taps / layer.filter_w, s = window * layer.taps - r * layer.filter_w;
         const int share = threadIdx.x / 8 % SHARES, mine = threadIdx.x / (8 * SHARES) * 8 + threadIdx.x % 8;
+        const int word = mine / 8 * SHARES % 4 + share;  // of those behind the row
         const bool some = k + share * SHARE < layer.channels_in;
         const image_t* const first = image + k + share * SHARE;
         int row = mine * PITCH;
         #pragma unroll 1
         for (int i = mine; i < tile.positions; i += AT_ONCE, row += AT_ONCE * PITCH) {
-            int* const kept = reinterpret_cast<int*>(tiles + row + 16 * SHARES) + share;
+            int* const kept = reinterpret_cast<int*>(tiles + row + 16 * SHARES) + word;
             if (k == 0) *kept = source_of(tile, i, r * layer.dilation_h, s * layer.dilation_w);
             const int source = *kept;
             copy(row + into + share * 16, first + max(source, 0), some && source >= 0);
@@ -57,7 +58,7 @@ struct Inputs {
 
 // One step of a warp; row + rows[] and `weights` are the rows of the matrices that this lane names.
 __device__ __forceinline__ void add_step(sums_t& sums, address_t row, const int (&rows)[TILES_M], address_t weights) {
-    #pragma unroll
+    #pragma unroll (POSITIONS > 128 ? 1 : SHARES)  // as many sums leave no registers for the next shares
     for (int share = 0; share < SHARES; share += 2) {
         unsigned int a[4], b[TILES_N / 2][4];
         #pragma unroll

@@ -72,7 +72,7 @@ def _round(source, target, rounding, overflow):
 def _whole(scalar, rounding):
     """Rounding to a whole number, still as a float."""
     shift = scalar(2.0 ** (np.finfo(scalar).nmant))  # from here on every float is whole; adding it rounds to even
-    one = scalar(1)
+    one, two, minus_half = scalar(1), scalar(2), scalar(-0.5)
 
     @cuda.jit(device=True)
     def half_even(value):
@@ -90,7 +90,11 @@ def _whole(scalar, rounding):
     def trunc(value):
         return -floor(-value) if value < scalar(0) else floor(value)
 
-    return {"half_even": half_even, "floor": floor, "trunc": trunc}[rounding]
+    @cuda.jit(device=True)
+    def half_up(value):
+        return -floor(floor(value * two) * minus_half)
+
+    return {"half_even": half_even, "floor": floor, "trunc": trunc, "half_up": half_up}[rounding]
 
 
 def _wrapped(scalar, cast):

@@ -1,9 +1,9 @@
-"""Strided copy with a cast: weights that live on the device, and results that go where an operand lies.
+"""Strided copy with a cast: weights that live on the device, and results that go where an operand lies; or a sum.
 
-    target[n, c, y, x] = source[n, c, y, x]
+    target[n, c, y, x] = source[n, c, y, x] + ADD * target[n, c, y, x]
 
-Arrays: (N, C, H, W) with any strides. Compiled in: THREADS and the dtypes. Launch: a block of THREADS threads for
-every THREADS elements of a row.
+Arrays: (N, C, H, W) with any strides. Compiled in: THREADS, ADD (0 or 1) and the dtypes. Launch: a block of THREADS
+threads for every THREADS elements of a row.
 """
 # ruff: noqa: N806 - constants of the specialisation have upper-case names
 
@@ -17,7 +17,7 @@ def define(specialization):
     """Return the kernel of one specialisation, and its signature."""
     types = dict(specialization.types)
     scalar = np.dtype(types["target"]).type
-    THREADS = specialization.constant("THREADS")
+    THREADS, ADD = specialization.constant("THREADS"), specialization.constant("ADD")
 
     def copy(source, target):
         images, channels, height, width = target.shape
@@ -25,6 +25,6 @@ def define(specialization):
         n, c, x = plane // channels, plane % channels, column * THREADS + cuda.threadIdx.x
         if n < images and x < width:
             at = index(n), index(c), index(y), index(x)
-            target[at] = scalar(source[at])
+            target[at] = target[at] + scalar(source[at]) if ADD else scalar(source[at])
 
     return copy, f"void({types['source']}[:,:,:,:], {types['target']}[:,:,:,:])"

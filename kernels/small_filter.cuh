@@ -27,6 +27,19 @@ __device__ __forceinline__ void stage_tile(
     stage<SHARED_H, SHARED_H, SHARED_W, SHARED_W, PIXEL>(tile, image, images, n, SHARED_H, y, x - OFFSET);
 }
 
+// sum += weight * value. For sums of 64 bits both fit image_t, of 32: one instruction multiplies and adds.
+template <class T> __device__ __forceinline__ void add_product(T& sum, T weight, T value) {
+#ifdef __CUDA_ARCH__
+    if constexpr (is_integer<T> && sizeof(T) == 8) {
+        const auto a = static_cast<int>(weight), b = static_cast<int>(value);
+        if constexpr (is_signed<image_t>) asm("mad.wide.s32 %0, %1, %2, %0;" : "+l"(sum) : "r"(a), "r"(b));
+        else asm("mad.wide.u32 %0, %1, %2, %0;" : "+l"(sum) : "r"(a), "r"(b));
+        return;
+    }
+#endif
+    multiply_add(sum, weight, value);
+}
+
 // The products of COUNT filters, for all outputs of a thread.
 template <int COUNT, int SIZE>
 __device__ __forceinline__ void add_filters(
@@ -44,7 +57,7 @@ __device__ __forceinline__ void add_filters(
                 for (int s = 0; s < FILTER_W; ++s)
                     #pragma unroll
                     for (int x = 0; x < VECTOR; ++x)
-                        multiply_add(sums[k][row][x], weights[k * TAPS + (i - row) * FILTER_W + s],
+                        add_product(sums[k][row][x], weights[k * TAPS + (i - row) * FILTER_W + s],
                                      window[OFFSET + x + s * PIXEL]);
     });
 }

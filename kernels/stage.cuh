@@ -16,12 +16,14 @@ struct Images {
 
 // A rectangle inside the image, COUNT values a copy (VECTOR where its rows are aligned); no tests but of its
 // size.
-template <int COUNT, int SPREAD, int LEAST, int MOST, int VECTORS, int PITCH>
-__device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* image, int rows, int pitch, int top,
-                                             int left) {
-    constexpr int COLUMNS = VECTORS * VECTOR / COUNT, STRIDE = PITCH * VECTOR / COUNT;  // in copies
+template <int COUNT, int SPREAD, int LEAST, int MOST, int VECTORS, int PITCH, int SKEW>
+__device__ __forceinline__ void stage_inside(
+    vector_t* tile, const image_t* image, int rows, int pitch, int top, int left)
+{
+    constexpr int COLUMNS = VECTORS * VECTOR / COUNT;  // in copies, as STEP
+    constexpr int STEP = start_of_row<PITCH, SKEW>(BLOCK_H) * VECTOR / COUNT;
     const int tx = threadIdx.x, ty = threadIdx.y;
-    auto* target = reinterpret_cast<Vector<acc_t, COUNT>*>(tile) + ty * STRIDE + tx;
+    auto* target = reinterpret_cast<Vector<acc_t, COUNT>*>(tile + start_of_row<PITCH, SKEW>(ty)) + tx;
     const image_t* source = image + (static_cast<long long>(top + ty) * pitch + (left + tx * COUNT) * SPREAD);
     #pragma unroll
     for (int i = 0; i < ceil_div(MOST, BLOCK_H); ++i) {
@@ -29,14 +31,14 @@ __device__ __forceinline__ void stage_inside(vector_t* tile, const image_t* imag
         unroll<ceil_div(COLUMNS, BLOCK_W)>([&](auto j) {
             const bool column = (j + 1) * BLOCK_W <= COLUMNS || tx + j * BLOCK_W < COLUMNS;
             const auto* values = reinterpret_cast<const Vector<image_t, COUNT>*>(source);
-            copy_if<j * BLOCK_W, j * BLOCK_W * SPREAD>(row & column, target, i * BLOCK_H * STRIDE, values);
+            copy_if<j * BLOCK_W, j * BLOCK_W * SPREAD>(row & column, target, i * STEP, values);
         });
         source += static_cast<long long>(BLOCK_H) * pitch;
     }
 }
 
 // Any rectangle, value by value: a thread looks up its columns once, and its rows one after another.
-template <int GROUP, int SPREAD, int VECTORS, int PITCH>
+template <int GROUP, int SPREAD, int VECTORS, int PITCH, int SKEW>
 __device__ __forceinline__ void stage_anywhere(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
@@ -55,7 +57,7 @@ __device__ __forceinline__ void stage_anywhere(
         for (int j = 0; j < PASSES; ++j) {
             const bool wanted = (j + 1) * BLOCK_W <= WIDTH || tx + j * BLOCK_W < WIDTH;
             const bool outside = row < 0 || columns[j] < 0;
-            const int index = y * PITCH * VECTOR + j * BLOCK_W;
+            const int index = start_of_row<PITCH, SKEW>(y) * VECTOR + j * BLOCK_W;
             if (wanted && outside) values[index].at[0] = images.fill;
             const auto* value = reinterpret_cast<const Vector<image_t, 1>*>(source + columns[j]);
             copy_if<0>(wanted && !outside, values, index, value);
@@ -63,9 +65,9 @@ __device__ __forceinline__ void stage_anywhere(
     }
 }
 
-// LEAST <= rows <= MOST rows of image n, from (top, left) on; a row of the tile is PITCH vectors, VECTORS of them are
-// filled. To be followed by a barrier.
-template <int LEAST, int MOST, int VECTORS, int PITCH, int GROUP = 1, int SPREAD = 1>
+// LEAST <= rows <= MOST rows of image n, from (top, left) on, of VECTORS vectors, to where start_of_row says (with SKEW
+// BLOCK_H is even). To be followed by a barrier.
+template <int LEAST, int MOST, int VECTORS, int PITCH, int GROUP = 1, int SPREAD = 1, int SKEW = 0>
 __device__ __forceinline__ void stage(
     vector_t* tile, const image_t* image, const Images& images, int n, int rows, int top, int left)
 {
@@ -73,8 +75,9 @@ __device__ __forceinline__ void stage(
     const bool aligned = SPREAD == 1 && left % VECTOR == 0 && has_aligned_rows(image, images.pitch);
     const int first = n * images.image_rows + top;
     if (inside && aligned)
-        stage_inside<VECTOR, 1, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
-    else if (inside) stage_inside<1, SPREAD, LEAST, MOST, VECTORS, PITCH>(tile, image, rows, images.pitch, first, left);
-    else stage_anywhere<GROUP, SPREAD, VECTORS, PITCH>(tile, image, images, n, rows, top, left);
+        stage_inside<VECTOR, 1, LEAST, MOST, VECTORS, PITCH, SKEW>(tile, image, rows, images.pitch, first, left);
+    else if (inside)
+        stage_inside<1, SPREAD, LEAST, MOST, VECTORS, PITCH, SKEW>(tile, image, rows, images.pitch, first, left);
+    else stage_anywhere<GROUP, SPREAD, VECTORS, PITCH, SKEW>(tile, image, images, n, rows, top, left);
     copies_arrive();
 }

@@ -1,7 +1,7 @@
 // values.cuh: values on their way in and out. A value of the image becomes acc_t while it is loaded, a sum becomes
 // out_t once, at the end.
 //
-// Prelude: acc_t; ROUNDING of a float sum to an integer (0 half to even, 1 towards zero, 2 down);
+// Prelude: acc_t; ROUNDING of a float sum to an integer (0 half to even, 1 towards zero, 2 down, 3 half up);
 //          SATURATE (1: a sum that an integer output cannot hold becomes the nearest limit; 0: it wraps around);
 //          SKIP_ZERO_TAPS (1: a zero weight adds nothing, even times nan).
 // Reference: gpuconv/conversion.py.
@@ -15,6 +15,9 @@ template <> constexpr bool is_integer<float16> = false;
 template <class T> constexpr bool is_integer<Complex<T>> = false;
 template <> constexpr bool is_integer<bfloat16> = false;
 template <class T> constexpr bool is_signed = T(-1) < T(1);
+template <> constexpr bool is_signed<float16> = true;
+template <class T> constexpr bool is_signed<Complex<T>> = true;
+template <> constexpr bool is_signed<bfloat16> = true;
 template <class T> constexpr T highest = static_cast<T>(~0ull >> (64 - 8 * sizeof(T) + is_signed<T>));
 template <class T> constexpr T lowest = is_signed<T> ? static_cast<T>(-highest<T> - 1) : T(0);
 
@@ -35,11 +38,13 @@ template <class From> __device__ __forceinline__ unsigned long long wrapped(From
 
 template <class To, class From> __device__ __forceinline__ To integer_from_float(From sum) {
     if constexpr (SATURATE && sizeof(To) < 4 && sizeof(From) == 4) {  // one instruction rounds, clamps and zeroes nan
-        const int rounded = ROUNDING == 0 ? __float2int_rn(sum) : __float2int_rd(sum);
-        const int whole = ROUNDING == 1 ? __float2int_rz(sum) : rounded;
+        const int rounded = ROUNDING == 0 ? __float2int_rn(sum) : __float2int_rd(ROUNDING == 3 ? sum * 2 : sum);
+        const int halved = ROUNDING == 3 ? (rounded >> 1) + (rounded & 1) : rounded;
+        const int whole = ROUNDING == 1 ? __float2int_rz(sum) : halved;
         return static_cast<To>(min(max(whole, int(lowest<To>)), int(highest<To>)));
     }
-    const From value = ROUNDING == 0 ? rint(sum) : ROUNDING == 1 ? trunc(sum) : floor(sum);
+    const From down = ROUNDING == 3 ? -floor(floor(sum * 2) * From(-0.5)) : floor(sum);
+    const From value = ROUNDING == 0 ? rint(sum) : ROUNDING == 1 ? trunc(sum) : down;
     const From limit = static_cast<From>(highest<To> / 2 + 1) * 2;  // exact: the first value that is too large
     if (value >= static_cast<From>(lowest<To>) && value < limit) return static_cast<To>(value);
     if (!SATURATE && isfinite(value)) return static_cast<To>(wrapped(value));

@@ -13,6 +13,12 @@ using vector_t = Vector<acc_t, VECTOR>;
 
 __device__ __forceinline__ constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
+// Where row y of a tile begins, in vectors: rows are PITCH apart, every second time SKEW more. With a SKEW of 1 from
+// every second row to the next it is an odd number of vectors: threads that read them meet different banks.
+template <int PITCH, int SKEW> __device__ __forceinline__ constexpr int start_of_row(int y) {
+    return y * PITCH + y / 2 * SKEW;
+}
+
 // Whether rows at `address` and every `pitch` values from there can be reached a Vector<T, VECTOR> at a time.
 template <class T> __device__ __forceinline__ bool has_aligned_rows(const T* address, int pitch) {
     return pitch % VECTOR == 0 && reinterpret_cast<unsigned long long>(address) % sizeof(Vector<T, VECTOR>) == 0;
@@ -29,6 +35,13 @@ __device__ __forceinline__ vector_t load_shared(const vector_t* shared) {
 #else
     return *shared;
 #endif
+}
+
+__device__ __forceinline__ void put_shared(vector_t* shared, const acc_t* values) {
+    vector_t part;
+    #pragma unroll
+    for (int x = 0; x < VECTOR; ++x) part.at[x] = values[x];
+    *shared = part;
 }
 
 // COUNT vectors side by side, as single values.

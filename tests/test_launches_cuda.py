@@ -94,7 +94,8 @@ def test_refusals(launcher, problem, facts, sentence):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"extent": (4, 4, 4), "filter_": (3, 3, 3)}, "one or two spatial axes; got 3"),
+        ({"extent": (4,) * 4, "filter_": (3,) * 4}, "three spatial axes, and two of layers; got 4"),
+        ({"extent": (4,) * 3, "filter_": (3,) * 3, "channels": (2, 3, 1)}, "and two of layers; got 3"),
         ({"out": "uint8", "overflow": "raise"}, "overflow='raise' needs a look at the whole result"),
         ({"dtype": "int64", "out": "uint8", "overflow": "raise"}, "overflow='raise' needs"),
     ],
@@ -104,7 +105,13 @@ def test_unsupported(changes, sentence):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"overflow": "raise"}, {"dtype": "int64", "overflow": "raise"}, {"dtype": "complex64"}, {}]
+    "changes",
+    [
+        {"overflow": "raise"},
+        {"dtype": "int64", "overflow": "raise"},
+        {"dtype": "complex64"},
+        {"extent": (4,) * 3, "filter_": (3,) * 3},
+    ],
 )
 def test_supported(changes):
     assert unsupported(make(**changes), replace(HOST, image_max=100)) is None
@@ -160,7 +167,7 @@ def test_saturation(dtype, out, overflow, saturate):
 
 def test_default_specializations():
     defaults = default_specializations()
-    assert len(set(defaults)) == len(defaults) <= 96
+    assert len(set(defaults)) == len(defaults) <= 104
     assert {s.constant("BOUNDARY") for s in defaults} == set(range(5))
     types = {dict(s.types)[name] for s in defaults for name in ("image_t", "out_t", "acc_t")}
     assert {"float", "double", "float16", "unsigned char", "int"} <= types

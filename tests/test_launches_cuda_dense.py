@@ -77,8 +77,8 @@ def test_small_images_do_not_leave_most_threads_idle(extent, images):
     """Three of four positions of the tiles are outputs, whatever the extent."""
     launch = planned(layer((256, 256, 1), extent, images=images), replace(HOST, device=GPU))
     sizes, block = dict(launch.specialization.constants), values(launch)
-    strips = sizes["STRIPS_H"] * sizes["STRIPS_W"] * sizes["IMAGES"]
-    covered = launch.grid[0] * strips * sizes["ROWS"] * 4 * (sizes["THREADS"] // strips * 8)
+    strips = sizes["STRIPS_H"] * sizes["STRIPS_W"] * sizes["BANDS"]
+    covered = launch.grid[0] * strips * sizes["ROWS"] * sizes["RUN"] * (sizes["THREADS"] // strips * 8)
     assert extent**2 * images * 256 >= 0.75 * covered
     assert block["tiles_h"] * sizes["STRIPS_H"] * sizes["ROWS"] >= extent
 
@@ -142,5 +142,5 @@ def test_parts_of_a_gradient_keep_the_device_busy(groups):
 def test_the_planner_takes_them():
     assert LAUNCHERS.index(conv2d_dense) < LAUNCHERS.index(conv2d_layer)
     plans = [make_plan(layer(op=op), HOST, "cupy") for op in ("forward", "weight_gradient")]
-    assert [plan.algorithm for plan in plans] == ["conv2d_dense", "conv2d_weight_gradient"]
+    assert [plan.algorithm for plan in plans] == ["conv2d_dense", "conv2d_window_gradient"]
     assert [len(plan.launches) for plan in plans] == [1, 2]

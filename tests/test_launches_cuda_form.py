@@ -39,6 +39,7 @@ def test_arguments_are_the_kernel_s(launch):
     types = dict(launch.specialization.types)
     expected = [(name, types.get(type_, type_)) for type_, name in signature(launch)]
     structs = dict.fromkeys(("Weights", "Weights<CAPACITY>::Argument", "Factors", "Terms"), types["acc_t"])
+    structs["Words"] = "unsigned int"
     assert [(a.name, a.type) for a in launch.arguments] == [(name, structs.get(t, t)) for name, t in expected]
 
 

@@ -1,12 +1,13 @@
 """Arrays of more than 2^31 elements: every launch keeps to the limits of grids and of its arguments, or refuses."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 from cuda_problems import DEVICE, FACTORS, HOST, make
 
 from gpuconv.launches import LaunchPlan
-from gpuconv.launches.cuda import LAUNCHERS
+from gpuconv.launches.cuda import LAUNCHERS, VOLUME_LAUNCHERS
 from gpuconv.launches.cuda_defaults import default_launches
 from gpuconv.planning.facts import DeviceLimits
 
@@ -65,6 +66,16 @@ def check(launch, problem):
             assert -RANGES[argument.type] <= argument.value < RANGES[argument.type], (argument, problem)
 
 
+@pytest.mark.parametrize("extent", [(40_000, 300, 300), (3, 30_000, 30_000), (300, 3, 500_000)])
+@pytest.mark.parametrize("launcher", VOLUME_LAUNCHERS, ids=lambda launcher: launcher.__name__)
+def test_no_launch_over_volumes_overflows(launcher, extent):
+    for taps, images, device in itertools.product(((3, 3, 3), (1, 33, 5)), (1, 300), DEVICES):
+        problem = make(extent, taps, images=images)
+        launch = launcher(problem, replace(FACTORS, device=device))
+        if isinstance(launch, LaunchPlan):
+            check(launch, problem)
+
+
 @pytest.mark.parametrize("name", [*IMAGES, *SIGNALS, *LAYERS])
 def test_some_kernel_takes_it_all_the_same(name):
     extent, images, *channels = (IMAGES | SIGNALS | LAYERS)[name]
@@ -78,4 +89,4 @@ def test_kernels_are_found_by_name():
     """A part of a problem takes the kernel of the whole."""
     kernels = {launch.specialization.kernel for launch in default_launches()}
     steps = {"fft_filter", "fft_load", "fft_multiply", "fft_store", "sum_parts"}  # of algorithms that have several
-    assert kernels - steps <= {launcher.__name__ for launcher in LAUNCHERS}
+    assert kernels - steps <= {launcher.__name__ for launcher in (*LAUNCHERS, *VOLUME_LAUNCHERS)}

@@ -2,7 +2,8 @@
 
 `python -m bench.static.dynamic` writes dynamic.md and dynamic.json beside this file. Every figure is of float32 and of
 blocks from the middle of a large image (or of eight blocks of a layer); the fractions of a device's peak are modelled:
-nothing but the largest of issue, shared memory and ideal traffic counts.
+nothing but the largest of issue, shared memory and ideal traffic counts. An output of a gradient is
+one for a weight, without what adds its partial sums up.
 """
 
 import argparse

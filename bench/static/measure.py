@@ -18,7 +18,7 @@ from standin import ARCHITECTURES, compile_all, sassrun
 
 GATE = "spill_instrs==0, bank_ways<=1"
 ANALYSED = ("sm_80", "sm_120")  # by cuxray, which takes a second each: conflicts do not depend on the architecture
-MULTIPLY_ADDS = {"FFMA": 1, "FFMA2": 2, "DFMA": 1}
+MULTIPLY_ADDS = {"FFMA": 1, "FFMA2": 2, "DFMA": 1, "IDP": 4}
 
 
 @dataclass(frozen=True)

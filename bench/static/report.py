@@ -26,10 +26,10 @@ COLUMNS = {
     "instructions": "instructions",
     "multiply_adds": "multiply-adds",
 }
-LEGEND = """Instructions and multiply-adds (FFMA, DFMA) count what stands in the code, not what runs. Spills are loads
-and stores of local memory. Bank ways are the worst conflict in shared memory, 1 being none; unknown, the accesses to
-which that analysis gives no verdict (the emulator's tests count conflicts as they happen). Occupancy is the share of a
-multiprocessor's warps that fit."""
+LEGEND = """Instructions and multiply-adds (FFMA, DFMA, and four for an IDP) count what stands in the code, not what
+runs. Spills are loads and stores of local memory. Bank ways are the worst conflict in shared memory, 1 being none;
+unknown, the accesses to which that analysis gives no verdict (the emulator's tests count conflicts as they happen).
+Occupancy is the share of a multiprocessor's warps that fit."""
 
 
 def cases_of_gpuconv() -> list[Case]:
@@ -55,11 +55,13 @@ def _case(launch: Any) -> Case:
 def _multiply_adds(kernel: str, sums: str, constants: dict[str, int]) -> int | None:
     """Taps times outputs of a thread, where a kernel unrolls every tap of one filter; None where it does not."""
     vector = {"float": 4, "double": 2}.get(sums)
-    across = {"conv2d_tiled": 1} | dict.fromkeys(("conv2d_small", "depthwise_small", "depthwise_strided"), vector)
+    across = {"conv2d_tiled": 1} | dict.fromkeys(
+        ("conv2d_small", "depthwise_small", "depthwise_strided", "conv3d_small"), vector
+    )
     if vector is None or kernel not in across or (kernel == "conv2d_small" and constants["FILTERS"] > 1):
         return None
     outputs = constants["ROWS"] * across[kernel] // constants.get("STRIDE_W", 1)
-    return constants["FILTER_H"] * constants["FILTER_W"] * outputs
+    return constants.get("FILTER_D", 1) * constants["FILTER_H"] * constants["FILTER_W"] * outputs
 
 
 def fresh(cases: Sequence[Case]) -> dict[str, Any]:

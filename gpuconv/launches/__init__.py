@@ -10,7 +10,7 @@ from typing import Literal
 from gpuconv.planning.facts import Layout
 
 Triple = tuple[int, int, int]
-Kind = Literal["image", "weights", "factors", "terms", "bias", "out", "workspace", "transform", "scalar"]
+Kind = Literal["image", "weights", "words", "factors", "terms", "bias", "out", "workspace", "transform", "scalar"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Argument:
     value: complex = 0  # of a scalar
     by_value: bool = False  # weights that travel inside the launch (constant bank)
     layout: Layout = "channels_first"  # of image and out
-    order: tuple[int, ...] = ()  # axes of weights as the kernel reads them, if in another order; 16 bytes aligned
+    order: tuple[int, ...] = ()  # axes of weights as the kernel reads them, if in another order, 16 bytes aligned;
+    # of factors, those that it takes
 
 
 @dataclass(frozen=True)

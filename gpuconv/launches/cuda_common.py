@@ -155,6 +155,11 @@ def values_in_launch(taps: int, sums: DType, device: DeviceLimits) -> int:
     return 0
 
 
+def fits(value: int, dtype: DType) -> bool:
+    """Whether an integer dtype holds a value."""
+    return value in (0, 1) if dtype.kind == "b" else bool(np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
+
+
 def power_of_two(n: int) -> int:
     """Smallest power of two >= n."""
     return 1 << (n - 1).bit_length()

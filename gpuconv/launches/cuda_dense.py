@@ -1,6 +1,6 @@
 """Launches of the fast kernel for layers whose groups have many channels: which tile, which specialisation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gpuconv.dtypes import accumulator, is_integer
 from gpuconv.launches import LaunchPlan, Specialization, ceil_div
@@ -15,89 +15,23 @@ from gpuconv.launches.cuda_common import (
     specialize,
     too_long,
 )
+from gpuconv.launches.dense_tile import CHANNELS, Tile
 from gpuconv.launches.tuned import pick
 from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import DType, Ints, Problem
 
-CHANNELS = 8  # output channels of a thread
 FILTERS, STRIDES = 7, 2  # that are compiled, at most
 STEPS = (16, 8, 4, 2, 1)  # input channels at a time, the first for single taps
+RESERVED = 1024  # bytes of shared memory that a block takes beside its own
 REACH = 2**31 - 1  # bytes from the first sample of a tile's images to the last
-FIXED, STEP, LOOK = 600, 80, 40  # other instructions of a thread: once, for each step, for each place looked up
-
-
-@dataclass(frozen=True)
-class Tile:
-    """What a block computes: strips of `rows` x 16 bytes, in one image or several; dense_stage.cuh has the names."""
-
-    strips_h: int
-    strips_w: int
-    images: int
-    rows: int
-    threads: int
-
-    @property
-    def whole(self) -> bool:
-        """Whether rows are vectors."""
-        return self.strips_w == 1
-
-    @property
-    def channels(self) -> int:
-        """Output channels of a block."""
-        return self.threads // (self.strips_h * self.strips_w * self.images) * CHANNELS
-
-    def size(self, sums: DType) -> Ints:
-        """Outputs (high, wide) of a block in one image."""
-        return self.strips_h * self.rows, self.strips_w * (16 // sums.itemsize)
-
-    def plane(self, problem: Problem, sums: DType) -> int:
-        """Vectors of 16 bytes that one input channel takes."""
-        (filter_h, filter_w), (stride_h, stride_w), vector = problem.filter, problem.stride, 16 // sums.itemsize
-        step, phase = min(stride_h, filter_h), self.strips_w + ceil_div((filter_w - 1) // stride_w, vector)
-        pitch = min(stride_w, filter_w) * phase
-        neighbours = filter_h <= 3 and stride_h == 1 and self.strips_w >= self.rows
-        below = step * (self.rows if neighbours else 1)
-        while self.strips_w < 8 and pitch * below % (2 * self.strips_w) != self.strips_w:
-            pitch += 1
-        return self.images * ((self.size(sums)[0] - 1) * step + filter_h) * pitch
-
-    def shared_bytes(self, problem: Problem, sums: DType, step: int, last: bool) -> int:
-        """Shared memory of a block."""
-        plane, taps, vector = self.plane(problem, sums), problem.filter[0] * problem.filter[1], 16 // sums.itemsize
-        lanes = min(step, 8) if last else 1
-        while lanes > 1 and plane % 8 != 8 // lanes:
-            plane += 1
-        if self.whole:
-            lanes = min(step, ceil_div(self.threads, plane))
-        samples = self.threads // lanes
-        places = ceil_div(plane if self.whole else plane * vector, samples) * samples
-        return 2 * 16 * step * (plane + taps * (self.channels // vector + 1)) + 4 * places
-
-    def blocks(self, problem: Problem, sums: DType) -> int:
-        """Blocks for a problem."""
-        (high, wide), (out_h, out_w) = self.size(sums), problem.out_extent
-        parts = ceil_div(problem.channels_out // problem.groups, self.channels) * problem.groups
-        return ceil_div(out_h, high) * ceil_div(out_w, wide) * ceil_div(problem.images, self.images) * parts
-
-    def cost(self, problem: Problem, sums: DType, step: int, device: DeviceLimits) -> float:
-        """Instructions that a scheduler issues one after another for a problem, about; a warp's half for the start."""
-        most, all_ = ceil_div(self.blocks(problem, sums), device.multiprocessors), self.blocks(problem, sums)
-        warps = ceil_div(most * self.threads, 128) + 0.5 * all_ * self.threads / 128 / device.multiprocessors
-        taps, vector, inputs = problem.filter[0] * problem.filter[1], 16 // sums.itemsize, problem.channels_in
-        channel = taps * CHANNELS * (self.rows * vector + 1 / vector) + 2 * self.rows * problem.filter[0] + 5
-        values = self.plane(problem, sums) * (1 if self.whole else vector)
-        copies = ceil_div(values * step, self.threads) if self.whole else ceil_div(values, self.threads) * step
-        copies += ceil_div(step * taps, 8) * ceil_div(8 * self.channels, self.threads)
-        steps = ceil_div(inputs // problem.groups, step)
-        looks = LOOK * ceil_div(values, self.threads)
-        return (warps + 0.5) * (steps * (step * channel + 3 * copies + STEP) + looks + FIXED)
-
 
 FLAT_TILES = tuple(
     Tile(strips, 1, 1, rows, threads) for strips in (8, 16, 32) for rows in (4, 2) for threads in (256, 128, 64)
 )
-SHAPES = ((4, 8, 1), (8, 4, 1), (4, 4, 2), (4, 2, 4), (4, 2, 1))  # strips down, across, images
+SHAPES = ((4, 8, 1), (8, 4, 1), (4, 4, 2), (4, 2, 4), (4, 2, 1))  # strips down, across, bands
+SEVENS = ((4, 8, 1), (2, 4, 4), (1, 2, 16), (1, 2, 8), (1, 1, 32), (1, 1, 8))  # the same: rows of 56, 28, 14, 7 outputs
 TILES = tuple(Tile(*shape, rows, threads) for shape in SHAPES for rows in (4, 2) for threads in (256, 128, 64))
+TILES += tuple(Tile(*shape, rows, threads, 7) for shape in SEVENS for rows in (2, 1) for threads in (256, 128, 64))
 
 
 def conv2d_dense(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -165,7 +99,7 @@ def dense_tiles(problem: Problem, facts: Facts) -> list[tuple[Tile, int]]:
         (tile, step)
         for tile in (FLAT_TILES if flat else TILES)
         for step in [_step(tile, problem, sums, device, last, inputs)]
-        if step and tile.images * reach <= REACH and (tile.images == 1 or problem.images > 1)
+        if step and tile.images(problem, sums) * reach <= REACH and (not tile.run or sums.itemsize == 4)
     ]
 
     def order(fit: tuple[Tile, int]) -> tuple[float, int]:
@@ -178,7 +112,9 @@ def dense_tiles(problem: Problem, facts: Facts) -> list[tuple[Tile, int]]:
 def _step(tile: Tile, problem: Problem, sums: DType, device: DeviceLimits, last: bool, inputs: int) -> int:
     """Input channels of a step: the most that fit, no more than there are; 0 if one is too many."""
     steps = STEPS if problem.filter == (1, 1) else STEPS[1:]
-    fitting = (step for step in steps if tile.shared_bytes(problem, sums, step, last) <= device.shared_bytes)
+    a_block = device.multiprocessor_shared_bytes // _blocks(tile, problem) - RESERVED
+    room = max(device.shared_bytes, min(device.most_shared_bytes, a_block))
+    fitting = (step for step in steps if tile.shared_bytes(problem, sums, step, last) <= room)
     most = next(fitting, 0)
     while most > 1 and most >= 2 * inputs:
         most //= 2
@@ -188,7 +124,8 @@ def _step(tile: Tile, problem: Problem, sums: DType, device: DeviceLimits, last:
 def _specialization(problem: Problem, facts: Facts, tile: Tile, step: int, last: bool) -> Specialization:
     sizes = {"FILTER_H": problem.filter[0], "FILTER_W": problem.filter[1]}
     sizes |= {"STRIDE_H": problem.stride[0], "STRIDE_W": problem.stride[1], "THREADS": tile.threads}
-    sizes |= {"STRIPS_H": tile.strips_h, "STRIPS_W": tile.strips_w, "IMAGES": tile.images, "ROWS": tile.rows}
+    sizes |= {"STRIPS_H": tile.strips_h, "STRIPS_W": tile.strips_w, "BANDS": tile.bands, "ROWS": tile.rows}
+    sizes["RUN"] = tile.across(accumulator(problem, facts))
     sizes["BLOCKS"] = _blocks(tile, problem)
     sizes |= {"STEP": step, "CHANNELS_LAST": int(last), "WHOLE": int(tile.whole)}
     return specialize("conv2d_dense", problem, facts, **sizes)
@@ -196,9 +133,9 @@ def _specialization(problem: Problem, facts: Facts, tile: Tile, step: int, last:
 
 def _blocks(tile: Tile, problem: Problem) -> int:
     """Blocks that a multiprocessor has registers for; a thread that has few sums and copies little does with less."""
-    if tile.rows > 2 or max(problem.stride) > 1:
+    if tile.rows * (tile.run or 4) > 8 or max(problem.stride) > 1:
         return 256 // tile.threads
-    return (512 if tile.threads == 256 and tile.images == 1 and problem.filter[0] > 1 else 384) // tile.threads
+    return (512 if tile.threads == 256 and tile.bands == 1 and problem.filter[0] > 1 else 384) // tile.threads
 
 
 def _launch(problem: Problem, compiled: Specialization, facts: Facts, tile: Tile) -> LaunchPlan | str:
@@ -212,7 +149,7 @@ def _launch(problem: Problem, compiled: Specialization, facts: Facts, tile: Tile
         compiled,
         tile.blocks(problem, sums),
         (tile.threads, 1, 1),
-        0,
+        tile.shared_bytes(problem, sums, compiled.constant("STEP"), facts.image_layout == "channels_last"),
         replace(array("image", "image", compiled), layout=facts.image_layout),
         array("weights", "weights", compiled),
         array("bias", "bias", compiled),

@@ -7,7 +7,8 @@ from functools import partial
 from gpuconv.dtypes import accumulator
 from gpuconv.launches import LaunchPlan, ceil_div
 from gpuconv.launches.cuda_common import array, ints, specialize
-from gpuconv.launches.cuda_direct import Tile, large_tile, no_tiles, small_constants, tiled_launch
+from gpuconv.launches.cuda_direct import large_tile, small_constants
+from gpuconv.launches.cuda_tiles import Tile, no_tiles, tiled_launch
 from gpuconv.launches.tuned import pick
 from gpuconv.planning.facts import DeviceLimits, Facts
 from gpuconv.problem import DType, Problem, same_pad
@@ -83,7 +84,8 @@ def strided_constants(problem: Problem, tile: Tile, sums: DType, few: int = FEW_
     sizes = {"FILTER_H": filter_h, "FILTER_W": filter_w, "STRIDE_H": stride_h, "STRIDE_W": stride_w}
     sizes |= {"BLOCK_H": tile.block_h, "BLOCK_W": tile.block_w, "ROWS": tile.down}
     registers = few if words <= FEW_STRIDED_WEIGHTS else REGISTERS
-    sizes["BLOCKS"] = min(32, 65536 // (registers * tile.block_h * tile.block_w))
+    warps = 65536 // (32 * registers) // 4 * 4  # as many on each of a multiprocessor's four schedulers
+    sizes["BLOCKS"] = min(32, 32 * warps // (tile.block_h * tile.block_w))
     return sizes | {"OFFSET": -same_pad(filter_w, 1) % vector}
 
 

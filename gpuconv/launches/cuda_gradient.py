@@ -1,4 +1,4 @@
-"""Launches of the kernels for the gradient of a layer with respect to its weights."""
+"""Launches of the kernels for the gradient of a layer with respect to its weights; see cuda_window_gradient, too."""
 
 from dataclasses import replace
 from functools import partial
@@ -35,7 +35,7 @@ REACH = 2**30 - 1  # bytes of the channels of a group in an image
 def conv2d_weight_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
     """The gradient of a layer with respect to its weights: partial sums over parts of the batch, and their sum."""
     problem = as_planes(problem)
-    refusal = _not_here(problem)
+    refusal = no_gradient(problem)
     if refusal:
         return refusal
     sizes = _sizes(problem, accumulator(problem, facts).itemsize)
@@ -45,7 +45,7 @@ def conv2d_weight_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
     compiled = specialize("conv2d_weight_gradient", problem, facts, **sizes)
     tiles = ceil_div(_weights(problem), sizes["WEIGHTS"]) * problem.groups
     tiles *= ceil_div(problem.channels_out // problem.groups, sizes["CHANNELS"])
-    chunks = _chunks(problem, sizes["POSITIONS"], ceil_div(WAVES * facts.device.multiprocessors, tiles))
+    chunks = _chunks(problem, sizes["POSITIONS"], ceil_div(WAVES * facts.device.multiprocessors, max(1, tiles)))
     parts = max(1, ceil_div(_all_chunks(problem, sizes["POSITIONS"]), chunks))
     workspace = Argument("partial", "workspace", dict(compiled.types)["acc_t"], _partial(problem, sizes) * parts)
     products = launch(
@@ -59,8 +59,7 @@ def conv2d_weight_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
         *ints(**_layer(problem), chunks=chunks),
         fill(problem, compiled),
     )
-    total = _sum(problem, facts, workspace, parts * sizes["SLICES"])
-    return products if isinstance(products, str) else total if isinstance(total, str) else replace(products, then=total)
+    return summed(products, problem, facts, workspace, parts * sizes["SLICES"])
 
 
 def depthwise_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
@@ -78,7 +77,7 @@ def depthwise_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
     wanted = ceil_div(DEPTHWISE_WAVES * facts.device.multiprocessors, problem.channels_out)
     count = max(LEAST_TILES, ceil_div(tiles, wanted))
     parts = max(1, ceil_div(tiles, count))
-    workspace = Argument("partial", "workspace", dict(compiled.types)["acc_t"], parts * _all_weights(problem))
+    workspace = Argument("partial", "workspace", dict(compiled.types)["acc_t"], parts * all_weights(problem))
     filters = problem.channels_out // problem.groups
     names = ("height", "width", "out_h", "out_w", "pad_h", "pad_w")
     products = launch(
@@ -92,8 +91,7 @@ def depthwise_gradient(problem: Problem, facts: Facts) -> LaunchPlan | str:
         *ints(tiles_h=tiles_h, tiles_w=tiles_w, count=count),
         fill(problem, compiled),
     )
-    total = _sum(problem, facts, workspace, parts)
-    return products if isinstance(products, str) else total if isinstance(total, str) else replace(products, then=total)
+    return summed(products, problem, facts, workspace, parts)
 
 
 def _not_depthwise(problem: Problem, sums: DType) -> str | None:
@@ -109,13 +107,13 @@ def _not_depthwise(problem: Problem, sums: DType) -> str | None:
     return too_long("depthwise_gradient", problem)
 
 
-def _all_weights(problem: Problem) -> int:
+def all_weights(problem: Problem) -> int:
     """Weights of all output channels."""
     return problem.channels_out * _weights(problem)
 
 
-def _not_here(problem: Problem) -> str | None:
-    """Why a problem is no gradient that the kernel computes, or None."""
+def no_gradient(problem: Problem) -> str | None:
+    """Why a problem is no gradient that conv2d_weight_gradient computes, or None."""
     if problem.op != "weight_gradient":
         return "conv2d_weight_gradient computes gradients with respect to weights"
     if problem.compute_dtype.kind != "f":
@@ -159,7 +157,7 @@ def _shared_bytes(problem: Problem, sizes: dict[str, int], itemsize: int) -> tup
 
 def _partial(problem: Problem, sizes: dict[str, int]) -> int:
     """Elements of the partial sums of one part."""
-    return sizes["SLICES"] * problem.channels_out * _weights(problem)
+    return sizes["SLICES"] * all_weights(problem)
 
 
 def _all_chunks(problem: Problem, positions: int) -> int:
@@ -176,10 +174,11 @@ def _layer(problem: Problem) -> dict[str, int]:
     return channel_counts(problem) | {"images": problem.images} | geometry(problem)
 
 
-def _sum(problem: Problem, facts: Facts, workspace: Argument, parts: int) -> LaunchPlan | str:
-    compiled = specialize("sum_parts", problem, facts, BLOCK=BLOCK)
-    size = problem.channels_out * _weights(problem)
-    out = array("out", "out", compiled)
-    return launch(
-        compiled, ceil_div(size, BLOCK), (BLOCK, 1, 1), 0, workspace, out, *longs(size=size), *ints(parts=parts)
-    )
+def summed(
+    products: LaunchPlan | str, problem: Problem, facts: Facts, workspace: Argument, parts: int
+) -> LaunchPlan | str:
+    """Have partial sums added up after the launch that makes them."""
+    compiled, size = specialize("sum_parts", problem, facts, BLOCK=BLOCK), all_weights(problem)
+    out, blocks = array("out", "out", compiled), ceil_div(size, BLOCK)
+    total = launch(compiled, blocks, (BLOCK, 1, 1), 0, workspace, out, *longs(size=size), *ints(parts=parts))
+    return products if isinstance(products, str) else total if isinstance(total, str) else replace(products, then=total)

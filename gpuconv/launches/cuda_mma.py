@@ -1,5 +1,6 @@
 """Launch of the kernel for layers on tensor cores."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,17 +9,19 @@ import numpy as np
 
 from gpuconv.dtypes import is_bfloat16
 from gpuconv.launches import Argument, LaunchPlan, Specialization, ceil_div
-from gpuconv.launches.cuda_common import array, as_planes, ints, launch, power_of_two, specialize, too_long
+from gpuconv.launches.cuda_common import array, as_planes, ints, launch, longs, power_of_two, specialize, too_long
 from gpuconv.launches.cuda_layers import channel_counts, geometry
 from gpuconv.launches.tuned import pick
 from gpuconv.planning.facts import DeviceLimits, Facts, Layout
 from gpuconv.problem import Ints, Problem
 
 THREADS = 256
-FETCH, LAST_FETCH = 2, 0.25  # steps of products that the fetch of an input takes
+FETCH = 2  # steps of products that the fetch of an input takes
+STEP, WINDOW, COPY = 67, 140, 8  # instructions of conv2d_mma_last: a step beside its products, an input tile, a copy
 STAGES = 3  # of weights in shared memory
-ROW, LAST_ROW = 48, 80  # bytes from row to row in shared memory
-Cut = tuple[int, int, Ints, Ints]  # channels, positions, tile and window of a Tile
+ROW = 48  # bytes from row to row in shared memory
+Cut = tuple[int, int, Ints, Ints, int]  # channels, positions, tile, window and shares of a Tile
+SHARES = (4, 2)  # of 16 bytes of a row, where channels come last
 SIZES = ((64, 256), (64, 128), (32, 128))  # (channels, positions) of a block, the preferred first
 
 
@@ -31,12 +34,17 @@ class Tile:
     positions: int
     tile: Ints  # positions (high, wide) of an image
     window: Ints  # taps (high, wide) that an input tile serves
-    last: bool = False  # channels come last
+    shares: int = 0  # of 16 bytes of a row, where channels come last
+
+    @property
+    def last(self) -> bool:
+        """Whether channels come last."""
+        return self.shares > 0
 
     @property
     def cut(self) -> Cut:
         """Everything but the problem."""
-        return self.channels, self.positions, self.tile, self.window
+        return self.channels, self.positions, self.tile, self.window, self.shares
 
     @property
     def images(self) -> int:
@@ -54,7 +62,7 @@ class Tile:
     def shared_bytes(self) -> int:
         """Weights and two input tiles (or three), or what the sums take at the end."""
         if self.last:
-            return LAST_ROW * (STAGES * self.channels + (3 if self.window == (1, 1) else 2) * self.inputs)
+            return 16 * (self.shares + 1) * (STAGES * self.channels + (3 if self.window == (1, 1) else 2) * self.inputs)
         sums = 32 * (self.positions + 8) * self.problem.out_dtype.itemsize
         return max(ROW * (STAGES * self.channels + 2 * self.inputs), sums)
 
@@ -65,10 +73,16 @@ class Tile:
 
     @property
     def cost(self) -> float:
-        """Relative time: a step of products at every position, and the fetch of an input."""
+        """Relative time: of a step of products at every position, and of the fetch of the inputs."""
         taps, served = math.prod(self.problem.filter), math.prod(self.window)
-        fetch = LAST_FETCH if self.last else FETCH
-        return self.blocks * (taps * self.positions + taps // served * fetch * self.inputs)
+        if not self.last:
+            return self.blocks * (taps * self.positions + taps // served * FETCH * self.inputs)
+        depth = self.shares * 16 // self.problem.image_dtype.itemsize
+        down, across = self.positions // 64, self.channels // 16  # matrices of a warp
+        step = STEP + self.shares // 2 * (across / 2 + down * (1 + across))
+        steps = ceil_div(self.problem.channels_in // self.problem.groups, depth)
+        window = WINDOW + COPY * ceil_div(self.inputs * self.shares, THREADS)
+        return self.blocks * steps * (taps * step + taps // served * window)
 
     @property
     def blocks(self) -> int:
@@ -100,8 +114,9 @@ def _planned(kernel: str, problem: Problem, facts: Facts) -> LaunchPlan | str:
     if not fitting:
         return f"{kernel} has no tile of this layer that fits its shared memory and images of 2^31 values"
     cut = pick(kernel, problem, problem.compute_dtype, facts.device, fitting)
-    tile = Tile(as_planes(problem), *cut, last=last)
-    specialization = specialize(kernel, problem, facts, CHANNELS=tile.channels, POSITIONS=tile.positions)
+    tile = Tile(as_planes(problem), *cut)
+    sizes = {"CHANNELS": tile.channels, "POSITIONS": tile.positions} | ({"SHARES": tile.shares} if last else {})
+    specialization = specialize(kernel, problem, facts, **sizes)
     types = dict(specialization.types)
     types["weights_t"] = types["image_t"]
     order = (*range(2, problem.rank + 2), 0, 1)
@@ -135,37 +150,38 @@ def _refusal(problem: Problem, facts: Facts) -> str | None:
 def mma_tiles(problem: Problem, device: DeviceLimits, *, last: bool = False) -> list[Cut]:
     """What conv2d_mma can be launched with.
 
-    First the first size that gives every multiprocessor a block, else the one with the most blocks; of a size, first
-    what is modelled fastest.
+    First the first size that gives every multiprocessor a block, else the one with the most blocks; of a size (and,
+    where channels come last, of all sizes that give as many blocks), first what is modelled fastest.
     """
     two_blocks = device.multiprocessor_shared_bytes // 2 - 1024
     room = max(device.shared_bytes, min(device.most_shared_bytes, two_blocks))
-    enough: list[Cut] = []
-    few: list[Cut] = []
+    enough: list[Tile] = []
+    few: list[Tile] = []
     for channels, positions in SIZES:
         if positions * problem.image_dtype.itemsize > 512:  # whose inputs do not leave registers for as many sums
             continue
-        tiles = (replace(tile, last=last) for tile in _tiles(as_planes(problem), channels, positions))
+        tiles = _tiles(as_planes(problem), channels, positions, SHARES if last else (0,))
         fitting = [tile for tile in tiles if tile.shared_bytes <= room and tile.countable]
         fitting.sort(key=lambda tile: tile.cost)
-        cuts = [tile.cut for tile in fitting]
         if fitting and fitting[0].blocks >= device.multiprocessors:
-            enough += cuts
+            enough += fitting
         else:
-            few = cuts + few
-    return enough + few
+            few = fitting + few
+    if last:
+        enough.sort(key=lambda tile: tile.cost)
+    return [tile.cut for tile in enough + few]
 
 
 def best_tiles(problem: Problem, device: DeviceLimits, *, last: bool = False) -> list[Cut]:
     """Of what conv2d_mma can be launched with, the first of each size and window."""
     best: dict[object, Cut] = {}
     for cut in mma_tiles(problem, device, last=last):
-        channels, positions, _, window = cut
-        best.setdefault((channels, positions, window), cut)
+        channels, positions, _, window, shares = cut
+        best.setdefault((channels, positions, window, shares), cut)
     return list(best.values())
 
 
-def _tiles(problem: Problem, channels: int, positions: int) -> Iterator[Tile]:
+def _tiles(problem: Problem, channels: int, positions: int, shares: tuple[int, ...]) -> Iterator[Tile]:
     """Every way to lay the positions of a block over an output, with the largest windows that the strides allow."""
     (filter_h, filter_w), (stride_h, stride_w) = problem.filter, problem.stride
     windows = {(1, 1)}
@@ -176,8 +192,8 @@ def _tiles(problem: Problem, channels: int, positions: int) -> Iterator[Tile]:
     while tile_w <= min(max(8, wide), positions):
         tile_h = min(high, positions // tile_w)
         while tile_h:
-            for window in windows:
-                yield Tile(problem, channels, positions, (tile_h, tile_w), window)
+            for window, share in itertools.product(windows, shares):
+                yield Tile(problem, channels, positions, (tile_h, tile_w), window, share)
             tile_h //= 2
         tile_w *= 2
 
@@ -188,6 +204,9 @@ def _launch(tile: Tile, specialization: Specialization, order: Ints) -> LaunchPl
     layout: Layout = "channels_last" if tile.last else "channels_first"
     image, out = (replace(array(kind, kind, specialization), layout=layout) for kind in ("image", "out"))
     shifts = [n.bit_length() - 1 for n in tile.tile]
+    out_plane = math.prod(problem.out_extent)
+    steps = ints(image_planes=problem.channels_in)
+    steps += longs(out_n=problem.channels_out * out_plane, out_c=out_plane)
     return launch(
         specialization,
         tile.blocks,
@@ -196,4 +215,5 @@ def _launch(tile: Tile, specialization: Specialization, order: Ints) -> LaunchPl
         *(image, weights, array("bias", "bias", specialization), out),
         *ints(**channel_counts(problem), **geometry(problem), images=problem.images),
         *ints(shift_h=shifts[0], shift_w=shifts[1], window_h=tile.window[0], window_w=tile.window[1]),
+        *(() if tile.last else steps),
     )

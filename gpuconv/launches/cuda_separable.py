@@ -23,6 +23,7 @@ STAGE = 4  # rows
 MOST_WIDE = 25  # taps of a column of complex128
 THREADS = 64
 WAVES = range(1, 9)  # of blocks, one after another on all multiprocessors
+LONG = 8  # vectors beyond one that the taps of a row reach: from there on each thread filters a row for several
 STARTUP = 12  # rows that a block could compute while it waits for its first ones
 
 
@@ -64,16 +65,20 @@ def _stream(problem: Problem, facts: Facts, taps: Kind) -> LaunchPlan | str:
         return f"separable_stream passes its factors by value, in {facts.device.parameter_bytes} bytes"
     pixel, _, problem = side_by_side(problem, facts)
     columns = 16 // sums.itemsize
+    offset = -(filter_w // 2) * pixel % columns
+    apron = ceil_div(offset + (filter_w - 1) * pixel, columns)
+    turns = apron >= LONG
     constants = {"FILTER_H": filter_h, "FILTER_W": filter_w, "TAPS": filter_h + (filter_w if taps == "factors" else 0)}
     constants |= {
         "THREADS": THREADS,
-        "BLOCKS": _blocks(problem, sums, pixel),
+        "BLOCKS": _blocks(problem, sums, pixel * (not turns)),
         "PIXEL": pixel,
         "STAGE": STAGE,
-        "OFFSET": -(filter_w // 2) * pixel % columns,
+        "OFFSET": offset + columns * (turns and apron % 2 == 0),  # rows of an odd number of vectors meet no bank twice
+        "TURNS": int(turns),
     }
     specialization = specialize("separable_stream", problem, facts, **constants)
-    shared_bytes = stream_bytes(specialization, problem, sums)
+    shared_bytes = stream_bytes(specialization, problem, sums) + turns * STAGE * (THREADS + 1) * 16
     if shared_bytes > facts.device.shared_bytes:
         return shared_refusal("separable_stream", shared_bytes, facts.device)
     tiles_w = ceil_div(problem.out_extent[1], THREADS * columns)

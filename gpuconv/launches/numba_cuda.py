@@ -109,11 +109,15 @@ LAUNCHERS: tuple[Callable[[Problem, Facts], LaunchPlan | str], ...] = (
     conv1d,
     conv2d_layer,
 )
+VOLUME_LAUNCHERS = LAUNCHERS  # which refuse volumes; those are computed slice by slice: see planning.sliced
 
 
-def copy_launch(source: DType, target: DType, shape: Ints) -> LaunchPlan:
-    """Launch of the copy, with a cast, of an array (N, C, H, W)."""
-    types, constants = (("source", source.name), ("target", target.name)), (("THREADS", COPY_THREADS),)
+def copy_launch(source: DType, target: DType, shape: Ints, *, add: bool = False) -> LaunchPlan:
+    """Launch of the copy, with a cast, of an array (N, C, H, W); or of its addition."""
+    types, constants = (
+        (("source", source.name), ("target", target.name)),
+        (("THREADS", COPY_THREADS), ("ADD", int(add))),
+    )
     arguments = (Argument("source", "image", source.name), Argument("target", "out", target.name))
     blocks = math.prod(shape[:3]) * ceil_div(shape[3], COPY_THREADS)
     return LaunchPlan(Specialization("copy", types, constants), (blocks, 1, 1), (COPY_THREADS, 1, 1), 0, arguments)

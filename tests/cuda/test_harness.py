@@ -344,7 +344,7 @@ def test_order_of_the_fixture(any_order: None, request: pytest.FixtureRequest) -
 CONVERT = """
 extern "C" __global__ void
 convert(const float* x, const double* z, int* down, unsigned char* small, unsigned int* natural, long long* wide,
-        int* up)
+        int* up, unsigned int* shifted)
 {
     const int i = threadIdx.x;
     down[i] = __float2int_rd(x[i]);
@@ -352,6 +352,7 @@ convert(const float* x, const double* z, int* down, unsigned char* small, unsign
     natural[i] = __float2uint_rz(x[i]);
     wide[i] = __float2ll_rn(x[i]);
     up[i] = __double2int_ru(z[i]);
+    shifted[i] = __funnelshift_r(0x44332211u, 0x88776655u, 8 * i);
 }
 """
 
@@ -360,7 +361,7 @@ convert(const float* x, const double* z, int* down, unsigned char* small, unsign
 def test_conversions_are_those_of_the_hardware() -> None:
     """C++ leaves conversions beyond the range open; the header says what the machine code does."""
     x = np.array([2.5, -2.5, 3e9, -3e9, 1e30, np.nan], np.float32)
-    empty = [np.zeros(6, dtype) for dtype in (np.int32, np.uint8, np.uint32, np.int64, np.int32)]
+    empty = [np.zeros(6, dtype) for dtype in (np.int32, np.uint8, np.uint32, np.int64, np.int32, np.uint32)]
     launch = make_launch(CONVERT, "convert", 1, 6, [x, x.astype(float), *empty])
     top, wide = 2**31 - 1, 2**63
     expected = [
@@ -369,6 +370,7 @@ def test_conversions_are_those_of_the_hardware() -> None:
         [2, 0, 3 * 10**9, 0, 2**32 - 1, 0],
         [2, -2, 3 * 10**9, -3 * 10**9, wide - 1, -wide],
         [3, -2, top, -top - 1, top, -top - 1],
+        [0x44332211, 0x55443322, 0x66554433, 0x77665544, 0x44332211, 0x55443322],  # by the shift modulo 32
     ]
     assert [array.tolist() for array in launch.replay_cpu()[2:]] == expected
     assert [array.tolist() for array in launch.replay_sass("sm_86")[0][2:]] == expected

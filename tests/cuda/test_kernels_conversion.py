@@ -15,7 +15,7 @@ from gpuconv.options import Options
 from gpuconv.statements import filter_call
 
 INTEGERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
-MODES = (("half_even", "saturate"), ("trunc", "wrap"), ("floor", "saturate"), ("half_even", "wrap"))
+MODES = (("half_even", "saturate"), ("trunc", "wrap"), ("floor", "saturate"), ("half_up", "saturate"))
 
 
 def values_of(dtype: str) -> np.ndarray:

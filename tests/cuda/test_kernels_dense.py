@@ -5,19 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import standin
-from kernel_runs import ORDERS, assert_right, channels_first, check, out_of, planned, run
+from kernel_runs import ORDERS, assert_right, channels_first, check, few, out_of, planned, run
 from layer_problems import bounded, dense, weight_gradient
 from standin import mutate, mutations
 
 from gpuconv.backends import cupy as backend
-from gpuconv.backends.cupy import OPTIONS
 from gpuconv.engine import Call, facts_of
-from gpuconv.launches import LaunchPlan, cuda_dense
+from gpuconv.launches import cuda_dense
 from gpuconv.launches.cuda_dense import TILES, conv2d_dense
 from gpuconv.launches.cuda_gradient import conv2d_weight_gradient
 from gpuconv.planning.facts import DeviceLimits
 from gpuconv.problem import BOUNDARIES
-from gpuconv.sources import source
 
 LAYERS = {
     "channels that fill no tile, odd sizes": lambda **o: dense((1, 6, 19, 37), (20, 6, 3, 3), padding=1, **o),
@@ -48,6 +46,20 @@ GRADIENTS = {
     "half precision": lambda: weight_gradient((2, 6, 9, 11), (10, 6, 3, 3), "f2", padding=1),
 }
 PHASES = LAYERS["even filter, stride 2 across"]
+
+
+FOURS = cuda_dense.Tile(4, 8, 1, 4, 256)
+SEVENS = cuda_dense.Tile(4, 8, 1, 2, 256, 7)
+
+
+def sevens(extent: tuple[int, int] = (14, 14), **options) -> Call:
+    """Runs of seven outputs in bands that go on from one image into the next, and bands that there are not."""
+    return dense((3, 5, *extent), (12, 5, 3, 3), **({"padding": 1} | options))
+
+
+def in_axes(call: Call, result: np.ndarray) -> np.ndarray:
+    """What a launch has written, in the axes of the problem."""
+    return channels_first(call, result) if facts_of(call).out_layout == "channels_last" else result
 
 
 def usual(**options) -> Call:
@@ -108,6 +120,27 @@ def test_every_tile_gives_the_same_bits(last, monkeypatch):
         np.testing.assert_array_equal(run(conv2d_dense, call), expected)
 
 
+RUNS = {
+    "whole runs": ((1, 2, 8, 2, 64, 7), sevens),
+    "runs that end outside": ((1, 1, 8, 1, 64, 7), lambda: sevens((9, 16))),
+    "channels last": ((1, 2, 16, 1, 64, 7), lambda: sevens((9, 16), last=True)),
+    "reflected": ((2, 4, 4, 2, 64, 7), lambda: bounded(sevens((9, 30)), "mirror")),
+    "stride 2": ((4, 8, 1, 2, 64, 7), lambda: sevens((31, 60), stride=2)),
+    "5 x 5": ((1, 1, 32, 1, 64, 7), lambda: dense((3, 5, 7, 7), (12, 5, 5, 5), padding=2)),
+    "halves": ((1, 2, 16, 2, 64, 7), lambda: sevens(dtype="f2")),
+}
+
+
+@pytest.mark.parametrize("case", few(RUNS, "runs that end outside"))
+def test_runs_of_seven(case, monkeypatch):
+    sizes, call = RUNS[case]
+    monkeypatch.setattr(cuda_dense, "TILES", (cuda_dense.Tile(*sizes),))
+    check(conv2d_dense, call())
+    launch = first_launch(conv2d_dense, call)
+    assert launch.replay_sanitized("address").ok
+    assert_right(conv2d_dense, call(), in_axes(call(), out_of(launch, launch.replay_sass("sm_90")[0])))
+
+
 @pytest.mark.parametrize("image_last", [False, True])
 @pytest.mark.parametrize("channels", [9, 16])
 def test_results_whose_channels_come_last(channels, image_last):
@@ -155,9 +188,7 @@ def test_machine_code(case, arch):
         run(launcher, call)
     results = [launch.replay_sass(arch) for launch in launches]
     assert all(stats.static["local_bytes"] == 0 for _, stats in results)
-    result = out_of(launches[-1], results[-1][0])
-    last = facts_of(call).out_layout == "channels_last"
-    assert_right(launcher, call, channels_first(call, result) if last else result)
+    assert_right(launcher, call, in_axes(call, out_of(launches[-1], results[-1][0])))
     if len(launches) > 1:
         sums, expected = out_of(launches[0], results[0][0]), out_of(launches[0], launches[0].results)
         scale = np.abs(call.operands.image).max() * np.abs(call.operands.weights).sum()
@@ -167,67 +198,49 @@ def test_machine_code(case, arch):
 @pytest.mark.parametrize(
     ("case", "tile"),
     [
-        ("groups, small images", (4, 2, 4)),
-        ("1 x 1, stride 2", (4, 8, 1)),
-        pytest.param("7 x 7, stride 2", (8, 4, 1), marks=pytest.mark.slow),  # long to compile
+        ("groups, small images", (4, 2, 4, 0)),
+        ("groups, small images", (1, 2, 16, 7)),
+        ("1 x 1, stride 2", (4, 8, 1, 0)),
+        pytest.param("7 x 7, stride 2", (8, 4, 1, 0), marks=pytest.mark.slow),  # long to compile
     ],
 )
-@pytest.mark.usefixtures("nvrtc")
-def test_the_plan_knows_the_shared_memory(case, tile, monkeypatch):
-    """What planning computes is what the compiler takes."""
-    monkeypatch.setattr(cuda_dense, "TILES", tuple(t for t in TILES if (t.strips_h, t.strips_w, t.images) == tile))
-    for last in (False, True):
-        call = LAYERS[case](last=last)
-        compiled = planned(conv2d_dense, call).launches[0].specialization
-        (chosen,) = (t for t in cuda_dense.TILES if _is(t, compiled))
-        cubin = standin.compile_all(source(compiled), ["sm_80"], OPTIONS)["sm_80"]
-        static = standin.sassrun().Cubin(cubin).static("conv2d_dense")
-        expected = chosen.shared_bytes(call.problem, np.dtype("f4"), compiled.constant("STEP"), last)
-        assert static["shared_bytes"] == expected
-
-
-def _is(tile, compiled) -> bool:
-    names = ("STRIPS_H", "STRIPS_W", "IMAGES", "ROWS", "THREADS")
-    return tuple(map(compiled.constant, names)) == (tile.strips_h, tile.strips_w, tile.images, tile.rows, tile.threads)
+@pytest.mark.parametrize("last", [False, True])
+def test_the_plan_knows_the_shared_memory(case, tile, last, monkeypatch):
+    """What planning computes is what the kernel takes: nothing less will do."""
+    tiles = tuple(t for t in TILES if (t.strips_h, t.strips_w, t.bands, t.run) == tile)
+    monkeypatch.setattr(cuda_dense, "TILES", tiles)
+    launch = first_launch(conv2d_dense, lambda: LAYERS[case](last=last))
+    assert launch.replay_sanitized("address").ok
+    assert not replace(launch, shared_mem=launch.shared_mem - 4).replay_sanitized("address").ok
 
 
 # ------------------------------------------------------------------------------------------ the cost of an output
 
 
-def inner_block(last: bool) -> tuple[LaunchPlan, list[object]]:
-    """A layer of 64 channels whose second block meets no edge but those of rows, and its arguments."""
-    call = dense((1, 64, 48, 32), (64, 64, 3, 3), padding=1, last=last)
-    launch = planned(conv2d_dense, call).launches[0]
-    operands = call.operands
-    arrays = {"image": operands.image, "weights": operands.weights, "bias": operands.bias}
-    arrays["out"] = np.empty(call.problem.out_shape, np.float32)
-    if last:
-        arrays["image"] = operands.image.transpose(0, 2, 3, 1)
-    scalars = {"int": np.int32, "long long": np.int64, "float": np.float32}
-    return launch, [arrays.get(a.kind, scalars[a.type](a.value)) for a in launch.arguments]
-
-
 @pytest.mark.parametrize(
-    ("arch", "last", "share"),
+    ("arch", "tile", "last", "share"),
     [
-        ("sm_90", False, 0.92),
-        pytest.param("sm_89", False, 0.92, marks=pytest.mark.slow),  # as the first
-        pytest.param("sm_89", True, 0.915, marks=pytest.mark.slow),
-        pytest.param("sm_90", True, 0.915, marks=pytest.mark.slow),
+        ("sm_90", SEVENS, False, 0.92),
+        pytest.param("sm_90", FOURS, False, 0.93, marks=pytest.mark.slow),
+        pytest.param("sm_89", SEVENS, False, 0.92, marks=pytest.mark.slow),  # as the first
+        pytest.param("sm_80", SEVENS, False, 0.92, marks=pytest.mark.slow),
+        pytest.param("sm_90", SEVENS, True, 0.915, marks=pytest.mark.slow),
+        pytest.param("sm_90", FOURS, True, 0.915, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.usefixtures("nvrtc")
-def test_share_of_multiply_adds(arch, last, share, monkeypatch):
-    """Nearly all that a block of a layer of 64 channels issues are multiply-adds; no banks conflict."""
-    monkeypatch.setattr(cuda_dense, "TILES", (cuda_dense.Tile(4, 8, 1, 4, 256),))
-    launch, arguments = inner_block(last)
-    compiled = launch.specialization
-    cubin = standin.compile_all(source(compiled), [arch], OPTIONS)[arch]
-    stats = standin.sassrun().run(
-        cubin, compiled.kernel, launch.grid, launch.block, arguments, arch=arch, blocks=(1, 2)
-    )
-    assert stats.ffma_share >= share
+def test_share_of_multiply_adds(arch, tile, last, share, monkeypatch):
+    """Nearly all that the blocks of a layer of 64 channels issue are multiply-adds of an output; no banks conflict."""
+    monkeypatch.setattr(cuda_dense, "TILES", (tile,))
+    extent = 56 if tile.run else 64
+    call = dense((1, 64, extent, extent), (64, 64, 3, 3), padding=1, last=last)
+    device = DeviceLimits(optin_shared_bytes=99 << 10, multiprocessor_shared_bytes=100 << 10)
+    with standin.recording(run=False) as launches:
+        run(lambda problem, facts: conv2d_dense(problem, replace(facts, device=device)), call)
+    stats = launches[0].replay_sass(arch)[1]
+    assert np.prod(call.problem.out_shape) * 64 * 9 / 32 >= share * stats.warp_instructions
     assert stats.bank_conflicts == 0
+    assert stats.static["local_bytes"] == 0
 
 
 # ------------------------------------------------------------------------------------------ faults
@@ -235,10 +248,12 @@ def test_share_of_multiply_adds(arch, last, share, monkeypatch):
 FAULTS = [
     (conv2d_dense, usual, "fill(i, fill), steps[1].fill(i, fill)", "fill(i, fill)", {"result"}),
     (conv2d_dense, usual, "steps[0].clear_weights(), steps[1].clear_weights();", "", {"machine code"}),
-    (conv2d_dense, usual, "n < images && phase", "phase", {"address"}),
-    (conv2d_dense, usual, "min(first + k + lane, channels_in - 1)", "(first + k + lane)", {"address"}),
+    (conv2d_dense, usual, "met && n < images", "met", {"address"}),
+    (conv2d_dense, usual, "min(k, left - 1)", "k", {"address"}),
     (conv2d_dense, usual, "if (c >= channels) return;\n            out_t", "out_t", {"address"}),
-    (conv2d_dense, usual, "if (n + tn >= images) return;", "", {"address"}),
+    (conv2d_dense, usual, "if (own_n >= images) return;", "", {"address"}),
+    (conv2d_dense, usual, "first + band - n * tiles_h", "first - n * tiles_h", {"result"}),
+    (conv2d_dense, usual, "(band + tn) / tiles_h", "band / tiles_h", {"result"}),
     (conv2d_dense, usual, "cp.async.wait_all;", "", {"machine code"}),
     (
         conv2d_dense,

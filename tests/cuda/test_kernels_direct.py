@@ -11,7 +11,7 @@ from kernel_runs import assert_right, check, image_filter, out_of, record, run
 
 from gpuconv.backends import cupy as backend
 from gpuconv.engine import Call, facts_of
-from gpuconv.launches import LaunchPlan, cuda_direct
+from gpuconv.launches import LaunchPlan, cuda_direct, cuda_tiles
 from gpuconv.launches.cuda_direct import SMALL_SIZES, conv2d_large, conv2d_small
 from gpuconv.options import Options
 from gpuconv.planning.facts import DeviceLimits, Facts
@@ -96,7 +96,7 @@ def test_zero_taps_do_not_touch_the_image(launcher, taps):
 @pytest.mark.parametrize(("launcher", "taps"), KERNELS)
 def test_stacks_beyond_the_limit_of_a_grid(launcher, taps, monkeypatch):
     """Rows of tiles go on along z; the last blocks may have nothing to do."""
-    monkeypatch.setattr(cuda_direct, "GRID_Y", 3)
+    monkeypatch.setattr(cuda_tiles, "GRID_Y", 3)
     call = image_filter((5, 65, 20), taps, boundary="mirror")
     _, y, z = record(launcher, call).grid
     assert (y <= 3, z > 1, y * z > 5 * (65 // 32)) == (True, True, True)

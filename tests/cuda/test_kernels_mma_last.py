@@ -23,6 +23,7 @@ BF16 = np.dtype(ml_dtypes.bfloat16)
 FEW = DeviceLimits(  # so that every layer fills it: the largest tiles
     compute_capability=(8, 0), multiprocessors=1, optin_shared_bytes=163 << 10, multiprocessor_shared_bytes=164 << 10
 )
+NARROW = replace(FEW, optin_shared_bytes=99 << 10, multiprocessor_shared_bytes=100 << 10)  # for two large blocks
 MANY = DeviceLimits(compute_capability=(8, 0), multiprocessors=1000)
 
 
@@ -53,6 +54,7 @@ FAST = on(precision="fast")
 CASES = {
     "smallest tiles": (on(), (2, 24, 5, 17), (35, 24, 3, 3), "f2", {"padding": 1}),
     "a filter in a window": (on(FEW), (1, 40, 17, 18), (40, 40, 3, 3), "f2", {"padding": 1}),
+    "rows of two shares": (on(NARROW), (1, 40, 17, 18), (40, 40, 3, 3), "f2", {"padding": 1}),
     "bfloat16": (on(), (1, 32, 10, 12), (70, 32, 3, 2), BF16, {"padding": 1, "bias": False}),
     "TF32": (FAST, (1, 20, 13, 12), (34, 20, 3, 3), "f4", {"padding": 1}),
     "a tap at a time": (on(), (2, 64, 9, 10), (48, 32, 3, 3), "f2", {"padding": 1, "groups": 2, "stride": 2}),
@@ -122,7 +124,9 @@ def test_sanitizers_are_content(case, kind):
 
 
 MACHINES = [("smallest tiles", "sm_75"), ("one tap", "sm_86"), ("TF32", "sm_90"), slow("a row of taps", "sm_120")]
-MACHINES += [slow("a filter in a window", arch) for arch in standin.ARCHITECTURES]
+MACHINES += [
+    slow(case, arch) for case in ("a filter in a window", "rows of two shares") for arch in standin.ARCHITECTURES
+]
 
 
 @pytest.mark.parametrize(("case", "arch"), MACHINES)

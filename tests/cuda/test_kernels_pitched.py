@@ -13,10 +13,12 @@ import gpuconv
 from gpuconv.backends import cupy as backend
 from gpuconv.backends.cupy_arrays import as_view
 from gpuconv.backends.cupy_pitch import as_it_lies
+from gpuconv.launches.cuda_bytes import conv2d_bytes
 from gpuconv.launches.cuda_depthwise import depthwise_large, depthwise_small
 from gpuconv.launches.cuda_direct import conv2d_large, conv2d_small
 from gpuconv.launches.cuda_filters import conv2d_separable, conv2d_tiled
 from gpuconv.launches.cuda_separable import separable_stream
+from gpuconv.launches.cuda_volume import conv3d_small, separable_volume
 
 cupy = pytest.importorskip("cupy")
 if not hasattr(cupy.ndarray, "_wrap"):
@@ -32,6 +34,9 @@ CASES = {
     "depthwise": (depthwise_small, lambda: layer((2, 3, 70, 75), (6, 1, 3, 3), groups=3, padding=1)),
     "large depthwise": (depthwise_large, lambda: layer((2, 2, 70, 140), (4, 1, 13, 13), groups=2, padding=6)),
     "tiled": (conv2d_tiled, lambda: image_filter((2, 67, 37), (5, 5), boundary="symmetric")),
+    "bytes": (conv2d_bytes, lambda: image_filter((2, 9, 300), (5, 5), ("u1", "i1"), boundary="mirror")),
+    "volume": (conv3d_small, lambda: image_filter((5, 35, 70), (3, 3, 3), boundary="mirror")),
+    "separable, volume": (separable_volume, lambda: factors((5, 35, 70), (3, 3, 3), boundary="mirror")),
     "both passes in a tile": (conv2d_separable, lambda: factors((2, 35, 37), (5, 5), boundary="edge")),
 }
 # (above, in front, behind): the first leaves no row aligned; the second aligns those of any width.
@@ -96,9 +101,10 @@ FAULTS = [
     ("small", "{height, width, pitch,", "{height, width, width,"),
     ("small", "sums[0], out_pitch, rows", "sums[0], out_w, rows"),
     ("large", "place.n * out_image_rows", "place.n * out_h"),
-    ("separable", "shared, height, width, pitch,", "shared, height, width, width,"),
+    ("separable", "tile, height, width, pitch,", "tile, height, width, width,"),
     ("separable", "n * out_image_rows", "n * out_h"),
     ("depthwise", "pitch, image_rows, fill}", "pitch, height, fill}"),
+    ("bytes", "shared, height, width, pitch,", "shared, height, width, width,"),
     ("tiled", "height, width, pitch, tile_y", "height, width, width, tile_y"),
 ]
 
@@ -167,4 +173,4 @@ def test_nothing_beyond_the_view_is_touched(launch):
 def test_machine_code_computes_the_same(launch, arch):
     arrays, _ = launch.replay_sass(arch)
     terms = 40 * np.finfo("f4").eps * 45 * 5
-    np.testing.assert_allclose(arrays[2], launch.results[2], rtol=0, atol=terms)
+    np.testing.assert_allclose(out_of(launch, arrays), out_of(launch, launch.results), rtol=0, atol=terms)

@@ -31,10 +31,20 @@ def cupy() -> Any:
     return cupy
 
 
+class Foreign:
+    """A stream of another library."""
+
+    def __init__(self, pointer: int):
+        self.pointer = pointer
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.pointer
+
+
 def test_launch_of_a_raw_module(cupy: Any) -> None:
     kernel = cupy.RawModule(code=SCALE, options=("-std=c++17",)).get_function("scale")
     x, y = cupy.asarray(np.arange(100, dtype=np.float32)), cupy.empty(100, np.float32)
-    with standin.recording() as launches, cupy.cuda.ExternalStream(77):
+    with standin.recording() as launches, cupy.cuda.Stream.from_external(Foreign(77)):
         kernel((4,), (32,), (x, y, PAIR, np.int32(100)), shared_mem=16)
     np.testing.assert_array_equal(y.get(), 2 * np.arange(100) + 1)
     (launch,) = launches
@@ -146,7 +156,7 @@ def test_current_stream(cupy: Any) -> None:
     assert cupy.cuda.get_current_stream().ptr == 0
     with stream:
         assert cupy.cuda.get_current_stream() is stream
-        with cupy.cuda.ExternalStream(5):
+        with cupy.cuda.Stream.from_external(Foreign(5)):
             assert cupy.cuda.get_current_stream().ptr == 5
         assert cupy.cuda.get_current_stream() is stream
     assert cupy.cuda.get_current_stream().ptr == 0

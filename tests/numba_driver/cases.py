@@ -12,7 +12,7 @@ import gpuconv
 import numba_driver
 from gpuconv.arrays import adopt
 from gpuconv.backends import numba_cuda as backend
-from gpuconv.nn import conv1d, conv2d, layer_call
+from gpuconv.nn import conv1d, conv2d, conv3d, layer_call
 from numba_driver.calls import devices, memory
 
 IMAGE, WEIGHTS = random((40, 50), "float32"), random((5, 5), "float32", 1)
@@ -112,6 +112,16 @@ def test_layers_on_the_device():
         images, signals = conv2d(x, w, b, stride=2, groups=2), conv1d(x[0, :, 0], w[:, :, 0], b, groups=2)
     assert_same(conv2d(*arrays, stride=2, groups=2), images)
     assert_same(conv1d(cuda.to_device(x[0, :, 0].copy()), w[:, :, 0], b, groups=2), signals)
+
+
+def test_layers_over_volumes_on_the_device():
+    """Slices outside are filled; the channels of windows joined, or layers of groups added up."""
+    x, w, b = random((1, 2, 4, 6, 7), "float32"), random((4, 2, 3, 3, 3), "float32", 1), random(4, "float32", 2)
+    strided = cuda.to_device(np.repeat(x, 2, axis=-1))[:, :, :, :, ::2]
+    for weights, groups in ((w, 1), (w[:, :1].copy(), 2)):
+        with gpuconv.backend("numpy"):
+            expected = conv3d(x, weights, b, padding=1, groups=groups)
+        assert_same(conv3d(strided, cuda.to_device(weights), cuda.to_device(b), padding=1, groups=groups), expected)
 
 
 def test_other_dtypes_on_the_device():

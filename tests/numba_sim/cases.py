@@ -10,7 +10,7 @@ from agreement import check_call, check_convolve, check_sepconvolve, random
 from gpuconv.backends import last_used
 from gpuconv.launches import numba_cuda as launches
 from gpuconv.nn import layer_call
-from gpuconv.problem import BOUNDARIES
+from gpuconv.problem import BOUNDARIES, ROUNDINGS
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,7 @@ def test_dtypes(dtype, weights):
 
 
 @pytest.mark.parametrize("out_dtype", ["uint8", "int16", "float16", "float64"])
-@pytest.mark.parametrize("rounding", ["half_even", "trunc", "floor"])
+@pytest.mark.parametrize("rounding", ROUNDINGS)
 def test_output_dtypes(out_dtype, rounding):
     image, weights = random((5, 9), "uint8"), random((3, 3), "float32", 1)
     check_convolve(image, weights, out_dtype=out_dtype, rounding=rounding)

@@ -8,6 +8,7 @@ import pytest
 from numba import cuda
 
 from gpuconv.conversion import convert
+from gpuconv.problem import ROUNDINGS
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 HALVES = np.array([0, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 3.5, 126.5, 127.5, 254.5, 255.5, 32767.5, 65535.5, 2**22 + 0.5])
@@ -34,7 +35,7 @@ def on_device(values, target, rounding, overflow):
 
 
 @pytest.mark.parametrize("overflow", ["saturate", "wrap"])
-@pytest.mark.parametrize("rounding", ["half_even", "trunc", "floor"])
+@pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("source", ["float32", "float64"])
 @pytest.mark.parametrize("target", INTEGERS)
 def test_float_to_integer(source, target, rounding, overflow):

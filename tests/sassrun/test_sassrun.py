@@ -156,6 +156,16 @@ def elementwise(arch, header, body, inputs, outputs, size=N, options=()):
     return run(text, 'k', size // 64, 64, [Ro(a) for a in inputs.values()] + list(outputs.values()), arch=arch, options=options)
 
 
+def one_instruction(name, ptx):
+    return f'__device__ unsigned {name}(unsigned a, unsigned b, unsigned c) {{ unsigned d; asm("{ptx};" : "=r"(d) : "r"(a), "r"(b), "r"(c)); return d; }}'
+
+
+BYTES = ''.join([
+    one_instruction('dot_us', 'dp4a.u32.s32 %0, %1, %2, %3'), one_instruction('dot_su', 'dp4a.s32.u32 %0, %1, %2, %3'),
+    one_instruction('pack_u8', 'cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3'), one_instruction('pack_s8', 'cvt.pack.sat.s8.s32.b32 %0, %1, %2, %3'),
+    one_instruction('pack_s16', 'cvt.pack.sat.s16.s32 %0, %1, %2')])
+
+
 @pytest.mark.parametrize('arch', ARCHS)
 def test_integers(arch):
     rng = np.random.default_rng(4)
@@ -173,6 +183,10 @@ def test_integers(arch):
         'min(y,(int)x)': np.minimum(y, xs), 'max(x,(unsigned)y)': np.maximum(x, y.view('u4')), 'abs(y)': np.abs(yi), 'x>>(y&31)': x >> s,
         'y>>(y&31)': y >> s.view('i4'), 'x<<(y&31)': x << s, '__mulhi(y,(int)x)': (yi * xi) >> 32, '__umulhi(x,x)': (x.astype('u8') * x.astype('u8')) >> np.uint64(32),
         '__dp4a(y,(int)x,5)': (bytes_of(y, 'i1') * bytes_of(x, 'i1')).sum(1) + 5, '__dp4a(x,x,7u)': (bytes_of(x, 'u1') ** 2).sum(1) + 7,
+        'dot_us(x,y,5)': (bytes_of(x, 'u1') * bytes_of(y, 'i1')).sum(1) + 5, 'dot_su(x,y,5)': (bytes_of(x, 'i1') * bytes_of(y, 'u1')).sum(1) + 5,
+        'pack_u8(y,y>>9,x)': x.astype('u8') << np.uint64(16) | (np.clip(yi, 0, 255) << 8 | np.clip(yi >> 9, 0, 255)).astype('u8'),
+        'pack_s8(y,y>>9,x)': x.astype('u8') << np.uint64(16) | ((np.clip(yi, -128, 127) & 255) << 8 | (np.clip(yi >> 9, -128, 127) & 255)).astype('u8'),
+        'pack_s16(y,y>>9,0)': np.clip(yi, -2**15, 2**15 - 1) << 16 | np.clip(yi >> 9, -2**15, 2**15 - 1) & 65535,
         '__byte_perm(x,y,0x3715)': None, 'x/(unsigned)(y|1)': x // (y | 1).view('u4'), 'x%1000u': x % 1000,
         '(x>5u&&y<3)?x:y': np.where((x > 5) & (y < 3), x, y.view('u4')), '__funnelshift_l(x,y,y&31)': ((y.view('u4').astype('u8') << np.uint64(32) | x) << s.astype('u8')) >> np.uint64(32),
         '(unsigned char)y': y & 255, '(short)y': y.astype('i2'),
@@ -181,7 +195,7 @@ def test_integers(arch):
     b = np.concatenate([x.view('u1').reshape(N, 4), y.view('u1').reshape(N, 4)], 1)
     cases['__byte_perm(x,y,0x3715)'] = np.ascontiguousarray(b[:, [5, 1, 7, 3]]).view('u4').ravel()
     o = np.zeros((len(cases), N), 'u4')
-    elementwise(arch, '', 'unsigned x = a[i]; int y = b[i];' + ''.join(f'o[{k}*N+i] = {e};' for k, e in enumerate(cases)), {'a': x, 'b': y}, {'o': o})
+    elementwise(arch, BYTES, 'unsigned x = a[i]; int y = b[i];' + ''.join(f'o[{k}*N+i] = {e};' for k, e in enumerate(cases)), {'a': x, 'b': y}, {'o': o})
     for got, (text, want) in zip(o, cases.items()):
         np.testing.assert_array_equal(got, np.asarray(want).astype('i8').astype('u4') if want.dtype != 'u8' else want.astype('u4'), err_msg=text)
 

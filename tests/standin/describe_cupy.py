@@ -16,7 +16,8 @@ MODULES = (
     "cupy.cuda",
     "cupy.fft",
     "cupy.fft.config",
-    *(f"cupy.cuda.{name}" for name in ("compiler", "cufft", "device", "graph", "memory", "runtime", "stream")),
+    *(f"cupy.cuda.{name}" for name in ("compiler", "cufft", "device", "driver", "function", "graph")),
+    *(f"cupy.cuda.{name}" for name in ("memory", "runtime", "stream")),
 )
 SPECIAL = ("__array__", "__call__", "__cuda_array_interface__", "__dlpack__", "__dlpack_device__", "__getitem__")
 

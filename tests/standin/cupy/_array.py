@@ -4,10 +4,11 @@ import ctypes
 
 import numpy
 
-from ._device import live, need_context, need_memory, need_no_capture
+from ._device import current_device, enqueue, live, need_context, need_memory, need_no_capture
 
 _CHARACTERS = "?bhilqBHILQefdFDE"  # the dtypes that CuPy's kernels know; E is ml_dtypes.bfloat16
 DLPACK_CPU, DLPACK_CUDA = 1, 2
+_blocks = {}  # bytes and device of each allocation, by its address
 
 
 class Memory:
@@ -19,20 +20,32 @@ class Memory:
         start = -self._storage.ctypes.data % 512
         self.array = self._storage[start : start + nbytes]
         self.size = nbytes
-        self.device_id = 0
+        self.device_id = current_device()
+        self._address = self.array.ctypes.data
+        _blocks[self._address] = (nbytes, self.device_id)
         live[0] += nbytes
 
     def __del__(self):
         live[0] -= getattr(self, "size", 0)
+        _blocks.pop(getattr(self, "_address", None), None)
+
+
+class UnownedMemory:
+    """Memory of somebody else's; its device is that of the allocation it lies in."""
+
+    def __init__(self, ptr, owner):
+        self.owner = owner
+        inside = (device for begin, (size, device) in list(_blocks.items()) if begin <= ptr < begin + size)
+        self.device_id = next(inside, current_device())
 
 
 class _MemoryPointer:
     """Where an array begins."""
 
-    def __init__(self, ptr, mem):
+    def __init__(self, ptr, mem, device_id):
         self.ptr = ptr
         self.mem = mem
-        self.device_id = 0
+        self.device_id = device_id
 
 
 def check_dtype(dtype):
@@ -40,6 +53,14 @@ def check_dtype(dtype):
     if dtype.char not in _CHARACTERS:
         raise ValueError(f"Unsupported dtype {dtype}")
     return dtype.newbyteorder("=")
+
+
+class Flags:
+    """What CuPy knows of an array's memory; whether it may be written to is not among it."""
+
+    def __init__(self, flags):
+        self.c_contiguous, self.f_contiguous, self.owndata = flags.c_contiguous, flags.f_contiguous, flags.owndata
+        self.fnc, self.forc = flags.fnc, flags.forc
 
 
 class ndarray:  # noqa: N801 (CuPy's name)
@@ -63,21 +84,24 @@ class ndarray:  # noqa: N801 (CuPy's name)
     size = property(lambda self: self._host.size)
     itemsize = property(lambda self: self._host.itemsize)
     nbytes = property(lambda self: self._host.nbytes)
-    flags = property(lambda self: self._host.flags)
+    flags = property(lambda self: Flags(self._host.flags))
     T = property(lambda self: self._wrap(self._host.T, self._owner))
 
     @property
     def data(self):
-        return _MemoryPointer(self._host.__array_interface__["data"][0] if self.size else 0, self._owner)
+        address = self._host.__array_interface__["data"][0] if self.size else 0
+        return _MemoryPointer(address, self._owner, self._owner.device_id)
 
     @property
     def device(self):
         from .cuda import Device
 
-        return Device(0)
+        return Device(self._owner.device_id)
 
     @property
     def __cuda_array_interface__(self):
+        from .cuda import get_current_stream
+
         return {
             "shape": self.shape,
             "typestr": self.dtype.str,
@@ -85,7 +109,7 @@ class ndarray:  # noqa: N801 (CuPy's name)
             "strides": None if self.flags.c_contiguous else self.strides,
             "data": (self.data.ptr, False),
             "version": 3,
-            "stream": 1,
+            "stream": get_current_stream().ptr or 1,
         }
 
     def __array__(self, dtype=None):
@@ -145,6 +169,11 @@ class ndarray:  # noqa: N801 (CuPy's name)
     def __abs__(self):
         return self._elementwise(numpy.absolute)
 
+    def __iadd__(self, other):
+        source = host_operand(other)
+        enqueue(lambda _: numpy.add(self._host, source, out=self._host))
+        return self
+
     def __itruediv__(self, other):
         need_context()
         self._host /= host_operand(other)
@@ -189,7 +218,7 @@ class ndarray:  # noqa: N801 (CuPy's name)
         self._host[...] = arr
 
     def __dlpack_device__(self):
-        return (DLPACK_CUDA, 0)
+        return (DLPACK_CUDA, self._owner.device_id)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         capsule = self._host.__dlpack__()

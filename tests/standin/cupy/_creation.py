@@ -4,8 +4,18 @@ import ctypes
 
 import numpy
 
-from ._array import DLPACK_CPU, DLPACK_CUDA, Memory, check_dtype, copy_of, host_operand, ndarray, set_dlpack_device
-from ._device import enqueue, need_context
+from ._array import (
+    DLPACK_CPU,
+    DLPACK_CUDA,
+    Memory,
+    UnownedMemory,
+    check_dtype,
+    copy_of,
+    host_operand,
+    ndarray,
+    set_dlpack_device,
+)
+from ._device import current_device, enqueue, need_context
 
 
 def empty(shape, dtype=float, order="C"):
@@ -23,11 +33,12 @@ def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
     if not isinstance(a, ndarray):
         host = numpy.asarray(a)
         check_dtype(host.dtype)
-        return copy_of(host, check_dtype(dtype or host.dtype), order or "K")
+        kept = "F" if host.flags.fnc else "C"  # of the orders of a host array CuPy keeps these two only
+        return copy_of(host, check_dtype(dtype or host.dtype), order if order in ("C", "F") else kept)
     need_context()
     wanted = a.dtype if dtype is None else check_dtype(dtype)
     in_order = order not in ("C", "F") or (a.flags.c_contiguous if order == "C" else a.flags.f_contiguous)
-    if wanted == a.dtype and in_order and not copy:
+    if wanted == a.dtype and in_order and not copy and a.data.device_id == current_device():
         return a
     if copy is False:
         raise ValueError("Unable to avoid copy while creating an array as requested.")
@@ -45,6 +56,8 @@ def _from_interface(owner):
     need_context()
     interface = owner.__cuda_array_interface__
     dtype = numpy.dtype(interface["typestr"])
+    if dtype.byteorder == ">":
+        raise ValueError("CuPy does not support the big-endian byte-order")
     return _share(interface["data"][0], interface["shape"], dtype, interface.get("strides"), owner)
 
 
@@ -57,7 +70,7 @@ def _share(address, shape, dtype, strides, owner):
     reach = [(n - 1) * step for n, step in zip(shape, strides, strict=True)]
     low, high = sum(r for r in reach if r < 0), sum(r for r in reach if r > 0) + dtype.itemsize
     buffer = (ctypes.c_uint8 * (high - low)).from_address(address + low)
-    return ndarray._wrap(numpy.ndarray(shape, dtype, buffer, -low, strides), owner)
+    return ndarray._wrap(numpy.ndarray(shape, dtype, buffer, -low, strides), UnownedMemory(address, owner))
 
 
 def from_dlpack(array, *, device=None, copy=None):

@@ -1,18 +1,25 @@
-"""The one device that the stand-in pretends to have, and the ways in which it can be missing."""
+"""The devices that the stand-in pretends to have, one by default, and the ways in which they can be missing."""
 
 import os
+import threading
 
 MESSAGES = {
     2: "cudaErrorMemoryAllocation: out of memory",
     35: "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
     100: "cudaErrorNoDevice: no CUDA-capable device is detected",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
+    400: "cudaErrorInvalidResourceHandle: invalid resource handle",
     900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
 }
-FAILURES = ("insufficient_driver", "old_driver", "no_device", "no_context", "out_of_memory", "no_nvrtc")
+DRIVER_MESSAGES = {209: "CUDA_ERROR_NO_BINARY_FOR_GPU: no kernel image is available for execution on the device"}
+FAILURES = (
+    *("insufficient_driver", "old_driver", "no_device", "no_context", "out_of_memory"),
+    *("no_nvrtc", "no_headers", "old_device", "new_device"),
+)
 TOTAL_MEMORY = 8 * 2**30
 live = [0]  # bytes allocated and not freed yet
 capturing = []  # the stream that captures, if one does, and what it has captured
+_thread = threading.local()  # each thread has a current device
 
 
 class CUDARuntimeError(RuntimeError):
@@ -21,6 +28,17 @@ class CUDARuntimeError(RuntimeError):
     def __init__(self, status):
         self.status = status
         super().__init__(MESSAGES[status])
+
+    def __reduce__(self):
+        return type(self), (self.status,)
+
+
+class CUDADriverError(RuntimeError):
+    """An error of the CUDA driver."""
+
+    def __init__(self, status):
+        self.status = status
+        super().__init__(DRIVER_MESSAGES[status])
 
     def __reduce__(self):
         return type(self), (self.status,)
@@ -93,11 +111,34 @@ def free_memory():
     return 0 if failure() == "out_of_memory" else max(0, total_memory() - live[0])
 
 
+def device_count():
+    """How many devices there are."""
+    return int(os.environ.get("GPUCONV_STANDIN_DEVICES") or 1)
+
+
+def current_device():
+    """The device of this thread."""
+    return getattr(_thread, "device", 0)
+
+
+def set_device(device):
+    """Make a device that of this thread."""
+    need_context()
+    need_ordinal(device)
+    _thread.device = device
+
+
 def need_ordinal(device):
-    """Raise if `device` is not the one there is."""
+    """Raise if there is no such device."""
     need_driver()
-    if device != 0:
+    if not 0 <= device < device_count():
         raise CUDARuntimeError(101)
+
+
+def need_same_device(device):
+    """Raise what CUDA raises where a stream, an event or a plan is used on another device than its own."""
+    if device not in (-1, current_device()):
+        raise CUDARuntimeError(400)
 
 
 def capability():

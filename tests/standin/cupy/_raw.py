@@ -7,7 +7,8 @@ import numpy
 import standin
 
 from ._array import ndarray
-from ._device import enqueue, need_context
+from ._device import CUDADriverError, current_device, enqueue, failure, need_context, need_same_device
+from .cuda.function import CNumpyArray
 
 
 def _argument(value):
@@ -15,7 +16,11 @@ def _argument(value):
     if value is None:
         return standin.Value(numpy.zeros((), numpy.uint64))
     if isinstance(value, ndarray):
+        if value.size and value.data.device_id != current_device():
+            raise standin.LaunchError(f"an array of device {value.data.device_id} on device {current_device()}")
         return standin.Pointer(value._host)
+    if isinstance(value, CNumpyArray):
+        return standin.Value(value.val)
     if isinstance(value, numpy.ndarray):
         if value.size != 1:
             raise TypeError(
@@ -63,7 +68,7 @@ class RawKernel:
         self.name = _of_type("name", name, str)
         self.options = _of_type("options", options, tuple)
         self.backend = _of_type("backend", backend, str)
-        self._dynamic_limit = 48 * 1024
+        self._dynamic_limits = {}  # by device
         if translate_cucomplex or enable_cooperative_groups or jitify is not None or backend != "nvrtc":
             raise NotImplementedError("the stand-in knows code, name and options only")
 
@@ -73,6 +78,14 @@ class RawKernel:
         from .cuda.compiler import CompileException
 
         need_context()
+        if failure() in ("no_nvrtc", "no_headers"):
+            missing = {"no_nvrtc": "load libnvrtc.so.13", "no_headers": "find CUDA headers"}
+            raise RuntimeError(f"Failed to {missing[failure()]}")
+        if failure() == "old_device":
+            refused = "nvrtc: error: invalid value for --gpu-architecture (-arch)"
+            raise CompileException(refused, self.code, self.name, self.options)
+        if failure() == "new_device":
+            raise CUDADriverError(209)
         try:
             return standin.kernel(self.code, self.name, self.options)
         except standin.CompileError as error:
@@ -81,15 +94,17 @@ class RawKernel:
     @property
     def max_dynamic_shared_size_bytes(self):
         """Dynamic shared memory that a launch may ask for."""
-        return self._dynamic_limit
+        usual = 48 * 1024 - self.kernel.static_shared_bytes
+        return self._dynamic_limits.get(current_device(), usual)
 
     @max_dynamic_shared_size_bytes.setter
     def max_dynamic_shared_size_bytes(self, bytes):  # noqa: A002 (CuPy's name)
         from .cuda.runtime import getDevice, getDeviceProperties
 
-        if bytes > getDeviceProperties(getDevice())["sharedMemPerBlockOptin"]:
+        limit = getDeviceProperties(getDevice())["sharedMemPerBlockOptin"]
+        if bytes + self.kernel.static_shared_bytes > limit:
             raise standin.LaunchError(f"{self.name}: CUDA_ERROR_INVALID_VALUE, {bytes} bytes of shared memory")
-        self._dynamic_limit = bytes
+        self._dynamic_limits[current_device()] = bytes
 
     def compile(self, log_stream=None):
         """Compile now."""
@@ -103,13 +118,14 @@ class RawKernel:
     def _launch(self, grid, block, args, shared_mem=0, stream=None):
         from .cuda import get_current_stream
 
-        if shared_mem > self._dynamic_limit:
+        if shared_mem > self.max_dynamic_shared_size_bytes:
             needs = f"{shared_mem} bytes of dynamic shared memory need max_dynamic_shared_size_bytes"
             raise standin.LaunchError(f"{self.name}: CUDA_ERROR_INVALID_VALUE, {needs}")
         if not all(isinstance(n, (int, numpy.integer)) for n in (*grid, *block)):
             raise TypeError(f"grid and block are tuples of int; got {grid} and {block}")
         arguments = [_argument(value) for value in args]
-        pointer = (get_current_stream() if stream is None else stream).ptr
+        stream = get_current_stream() if stream is None else stream
+        need_same_device(stream.device_id)
         launch = functools.partial(
             standin.launch_now,
             self.code,
@@ -120,7 +136,7 @@ class RawKernel:
             arguments,
             shared_mem,
         )
-        enqueue(launch, pointer)
+        enqueue(launch, stream.ptr)
 
 
 class RawModule:

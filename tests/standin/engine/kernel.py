@@ -79,6 +79,7 @@ class Kernel:
         self._library = library
         self.parameters = library.cuda_parameters()[: ctypes.c_int.in_dll(library, "cuda_parameter_count").value]
         self.launch_bound = ctypes.c_int.in_dll(library, "cuda_launch_bound").value
+        self.static_shared_bytes = int(library.cuda_static_shared_bytes())
 
     def run(
         self,
@@ -105,7 +106,7 @@ class Kernel:
                 raise LaunchError(f"{self.name}: a {what} is at most {limits}; got {tuple(sizes)}")
         if np.prod(block) > self.launch_bound:
             raise LaunchError(f"{self.name}: a block has at most {self.launch_bound} threads; got {tuple(block)}")
-        shared = self._library.cuda_static_shared_bytes() + shared_mem
+        shared = self.static_shared_bytes + shared_mem
         if shared_mem < 0 or shared > SHARED_LIMIT:
             raise LaunchError(f"{self.name}: shared memory is at most {SHARED_LIMIT} bytes; got {shared}")
         if len(arguments) != len(self.parameters):

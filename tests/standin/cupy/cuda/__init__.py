@@ -1,17 +1,18 @@
 """cupy.cuda: the device, its streams, the runtime."""
 
-from . import compiler, cufft, device, graph, memory, nvrtc, runtime, stream
+from . import compiler, cufft, device, driver, function, graph, memory, nvrtc, runtime, stream
 from .device import Device
-from .stream import Event, ExternalStream, Stream, get_current_stream, get_elapsed_time
+from .stream import Event, Stream, get_current_stream, get_elapsed_time
 
 __all__ = [
     "Device",
     "Event",
-    "ExternalStream",
     "Stream",
     "compiler",
     "cufft",
     "device",
+    "driver",
+    "function",
     "get_current_stream",
     "get_elapsed_time",
     "graph",

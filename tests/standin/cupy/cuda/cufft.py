@@ -31,11 +31,13 @@ class PlanNd:
         self.shape, self.fft_type = tuple(shape), fft_type
         self._lying = [(inembed, istride, idist), (onembed, ostride, odist)]
         self._batch = batch
+        self._device = state.current_device()
         memory = Memory(8 * batch * int(numpy.prod(shape)))
-        self.work_area = _MemoryPointer(memory.array.ctypes.data, memory)
+        self.work_area = _MemoryPointer(memory.array.ctypes.data, memory, memory.device_id)
 
     def fft(self, a, out, direction):
         """Transform without scaling; where the result is real the source is overwritten."""
+        state.need_same_device(self._device)
         arrays = []
         for array, wanted, lying in zip((a, out), _TYPES[self.fft_type], self._lying, strict=True):
             if array.dtype != wanted:  # which cuFFT would misread

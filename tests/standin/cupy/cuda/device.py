@@ -1,31 +1,35 @@
 """cupy.cuda.Device."""
 
+import threading
+
 from cupy import _device as state
 
 from . import runtime
 
 __all__ = ["Device"]
 
+_entered = threading.local()  # the devices to go back to, of each thread
+
 
 class Device:
-    """The device; device 0 is the only one."""
+    """A device: the current one by default."""
 
     def __init__(self, device=None):
-        self.id = 0 if device is None else int(device)
+        self.id = runtime.getDevice() if device is None else int(device)
 
     def use(self):
-        state.need_context()
-        state.need_ordinal(self.id)
+        state.set_device(self.id)
+        return self
 
     def synchronize(self):
         state.need_no_capture()
 
     def __enter__(self):
-        self.use()
-        return self
+        _entered.devices = [*getattr(_entered, "devices", []), runtime.getDevice()]
+        return self.use()
 
     def __exit__(self, *_):
-        return None
+        state.set_device(_entered.devices.pop())
 
     def __int__(self):
         return self.id

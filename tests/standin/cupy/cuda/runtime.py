@@ -1,14 +1,17 @@
-"""cupy.cuda.runtime: one device, or the reason why there is none."""
+"""cupy.cuda.runtime: the devices, or the reason why there is none."""
 
 from cupy._device import (
     TOTAL_MEMORY,
     CUDARuntimeError,
     capability,
+    current_device,
+    device_count,
     failure,
     free_memory,
     need_context,
     need_driver,
     need_ordinal,
+    set_device,
     total_memory,
 )
 
@@ -20,17 +23,22 @@ __all__ = [
     "getDeviceProperties",
     "memGetInfo",
     "runtimeGetVersion",
+    "setDevice",
 ]
 
 
 def getDeviceCount():  # noqa: N802 (CuPy's name, as all here)
     need_driver()
-    return 1
+    return device_count()
 
 
 def getDevice():  # noqa: N802
     need_driver()
-    return 0
+    return current_device()
+
+
+def setDevice(device):  # noqa: N802
+    set_device(device)
 
 
 def driverGetVersion():  # noqa: N802

@@ -1,39 +1,61 @@
-"""Streams: all work is done when a call returns, but which stream it was given is kept."""
+"""Streams: all work is done when a call returns, but which stream it was given is kept.
 
+As in CuPy each thread has a current stream for each device; a stream works on the device that it was created on, and a
+foreign one on any.
+"""
+
+import threading
 import time
 
 from cupy import _device as state
 
 from .graph import captured
 
-__all__ = ["Event", "ExternalStream", "Stream", "get_current_stream", "get_elapsed_time"]
+__all__ = ["Event", "Stream", "get_current_stream", "get_elapsed_time"]
 
-_stack = []
+
+class _Current(threading.local):
+    """The streams of this thread."""
+
+    def __init__(self):
+        self.by_device = {}
+        self.entered = []  # (device, its stream before)
+
+
+_current = _Current()
 
 
 class _BaseStream:
     """What the kinds of streams share."""
 
-    def __init__(self, ptr):
+    def __init__(self, ptr, device_id):
         self.ptr = ptr
-        self.device_id = 0
-        self._entered = []
+        self.device_id = device_id
 
     done = property(lambda self: True)
 
     def use(self):
-        state.need_context()
-        _stack[:] = [self]
+        _current.by_device[self._device()] = self
         return self
 
     def __enter__(self):
-        state.need_context()
-        self._entered.append(list(_stack))
-        _stack.append(self)
-        return self
+        device = self._device()
+        _current.entered.append((device, _current.by_device.get(device)))
+        return self.use()
 
     def __exit__(self, *_):
-        _stack[:] = self._entered.pop()
+        device, before = _current.entered.pop()
+        _current.by_device[device] = before
+
+    def _device(self):
+        state.need_context()
+        current = state.current_device()
+        if self.device_id not in (-1, current):
+            raise RuntimeError(
+                f"The device that the stream is created on ({self.device_id}) does not match with the current device "
+                f"({current})"
+            )
+        return current
 
     def __eq__(self, other):
         return isinstance(other, _BaseStream) and self.ptr == other.ptr
@@ -59,10 +81,14 @@ class _BaseStream:
         return captured(launches)
 
     def record(self, event=None):
-        return Event() if event is None else event
+        event = Event() if event is None else event
+        event.record(self)
+        return event
 
     def wait_event(self, event):
         state.need_context()
+        if not isinstance(event, Event):
+            raise AttributeError(f"{type(event).__name__!r} object has no attribute 'ptr'")
 
 
 class Stream(_BaseStream):
@@ -73,22 +99,18 @@ class Stream(_BaseStream):
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
         state.need_context()
         Stream._created += not (null or ptds)
-        super().__init__(0 if null else 2 if ptds else 0x10000 + 16 * Stream._created)
+        own = 0x10000 + 16 * Stream._created
+        super().__init__(0 if null else 2 if ptds else own, -1 if null or ptds else state.current_device())
 
     @classmethod
     def from_external(cls, obj):
         """A stream that somebody else made, by the CUDA stream protocol."""
         stream = cls.__new__(cls)
         _, pointer = obj.__cuda_stream__()
-        _BaseStream.__init__(stream, pointer)
+        if not isinstance(pointer, int):
+            raise TypeError(f"__cuda_stream__() must return (int, int), got (int, {type(pointer).__name__})")
+        _BaseStream.__init__(stream, pointer, -1)
         return stream
-
-
-class ExternalStream(_BaseStream):
-    """A stream that somebody else made, by its address."""
-
-    def __init__(self, ptr, device_id=-1):
-        super().__init__(ptr)
 
 
 class Event:
@@ -96,11 +118,15 @@ class Event:
 
     def __init__(self, block=False, disable_timing=False, interprocess=False):
         state.need_context()
+        self._device = state.current_device()
+        self._seconds = None
 
     done = property(lambda self: True)
 
     def record(self, stream=None):
         state.need_context()
+        if stream is not None and stream.device_id not in (-1, self._device):
+            raise state.CUDARuntimeError(400)
         self._seconds = time.perf_counter()
 
     def synchronize(self):
@@ -109,10 +135,13 @@ class Event:
 
 def get_elapsed_time(start_event, end_event):
     """Milliseconds between two events that were recorded; what the emulation takes, no GPU's time."""
+    if None in (start_event._seconds, end_event._seconds):  # one was never recorded
+        raise state.CUDARuntimeError(400)
     return (end_event._seconds - start_event._seconds) * 1000
 
 
 def get_current_stream(device_id=-1):
     """The stream that launches go to."""
     state.need_context()
-    return _stack[-1] if _stack else Stream(null=True)
+    device = state.current_device() if device_id == -1 else device_id
+    return _current.by_device.get(device) or Stream(null=True)

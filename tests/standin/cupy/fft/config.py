@@ -1,5 +1,9 @@
 """cupy.fft.config: the cache of cuFFT's plans."""
 
+import threading
+
+from cupy._device import current_device
+
 __all__ = ["get_plan_cache"]
 
 
@@ -12,9 +16,11 @@ class _PlanCache(dict):
         super().__setitem__(key, plan)
 
 
-_cache = _PlanCache()
+_caches = threading.local()  # a cache for each device
 
 
 def get_plan_cache():
     """The plans of this thread and device."""
-    return _cache
+    if not hasattr(_caches, "by_device"):
+        _caches.by_device = {}
+    return _caches.by_device.setdefault(current_device(), _PlanCache())
