@@ -9,16 +9,18 @@ new as x, are kept here by `gpuconv.nn.repeated`.
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gpuconv import backends
 from gpuconv.backends import Ready
-from gpuconv.backends.cupy_plans import OnDevice, dense_view
 from gpuconv.engine import Call, Prepared, prepare
 from gpuconv.options import MISSING, Options
 from gpuconv.problem import DType, Ints
+
+if TYPE_CHECKING:
+    from gpuconv.backends.cupy_plans import OnDevice
 
 CAPACITY = 256  # calls that are kept
 LARGEST = 1 << 16  # bytes of weights that are part of a key
@@ -88,13 +90,15 @@ def known_of(prepared: Prepared) -> Known | None:
     return None if ready is None else Known(ready, plan.backend, prepared.shape, plan.problem.out_dtype)
 
 
-def _known_on_device(prepared: Prepared) -> OnDevice | None:
+def _known_on_device(prepared: Prepared) -> "OnDevice | None":
     """What can be kept of a call with CuPy arrays: one launch that holds no memory of the device."""
     plan, x = prepared.plan, prepared.call.x
     if x.library != "cupy" or plan.facts.image_max is not None or len(plan.launches) != 1 or 0 in prepared.shape:
         return None
     if any(a.kind not in ("image", "out", "scalar") and not a.by_value for a in plan.launches[0].arguments):
         return None
+    from gpuconv.backends.cupy_plans import OnDevice, dense_view
+
     out = dense_view(prepared.shape, plan.problem.out_dtype, x.view.device)
     ready = backends.ready(plan, prepared.operands, prepared.in_engine_order(out))
     return None if ready is None else OnDevice(ready, plan.backend, x.view, out)

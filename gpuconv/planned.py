@@ -7,8 +7,6 @@ import numpy as np
 
 from gpuconv import calls
 from gpuconv.arrays import adopt
-from gpuconv.backends.cupy_arrays import stream_pointer
-from gpuconv.backends.cupy_plans import OnDevice
 from gpuconv.engine import prepare
 from gpuconv.options import check_out
 from gpuconv.planning.bounds import ErrorBound
@@ -111,6 +109,9 @@ class Planned:
         arguments = {"x": x, "out": out, **self._arguments}
         if not image.on_device:
             return calls.compute(STATEMENTS[self.kind], arguments)
+        from gpuconv.backends.cupy_arrays import stream_pointer
+        from gpuconv.backends.cupy_plans import OnDevice
+
         target = None if out is None else check_out(out, image, self.out_shape, self.out_dtype)
         if isinstance(self._runner, OnDevice) and self._runner.takes_adopted(image, target):
             return self._runner.run_adopted(image, target, stream)

@@ -9,8 +9,6 @@ import numpy as np
 
 from gpuconv import backends, calls
 from gpuconv.arrays import Adopted, DeviceView, adopt
-from gpuconv.backends.cupy_arrays import on_device, place
-from gpuconv.backends.cupy_plans import OnDevice, dense_view
 from gpuconv.engine import Prepared, prepare
 from gpuconv.errors import check_choice
 from gpuconv.options import Options
@@ -92,6 +90,8 @@ def _runner(prepared: Prepared) -> tuple[Runner | None, int | None]:
         return (None, None) if known is None else (OnHost(known, x.shape, x.dtype), known.ready.workspace_bytes)
     if 0 in prepared.shape:
         return None, None
+    from gpuconv.backends.cupy_plans import OnDevice
+
     result = _example(prepared.shape, prepared.plan.problem.out_dtype, x.device).view
     ready = backends.ready(prepared.plan, prepared.operands, prepared.in_engine_order(result))
     if ready is None:
@@ -109,6 +109,8 @@ def _kept(weights: Any, kind: str) -> Any:
     if backends.reason_unavailable("cupy"):
         return weights
     from cupy.cuda import get_current_stream
+
+    from gpuconv.backends.cupy_arrays import on_device, place
 
     with place(taps.view, taps.stream):
         copy = on_device(taps.view).copy()
@@ -136,6 +138,8 @@ def _example(shape: Ints, dtype: DType, device: int | None) -> Adopted:
     if device is None:
         array = np.empty(shape, dtype)
         return Adopted(array, "numpy", array)
+    from gpuconv.backends.cupy_plans import dense_view
+
     return Adopted(dense_view(shape, dtype, device), "cupy", None)
 
 

@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 
 from gpuconv import backends, tuned_file
-from gpuconv.arrays import adopt
+from gpuconv.arrays import View, adopt
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call, facts_of
-from gpuconv.errors import BackendUnavailableError
+from gpuconv.errors import BackendUnavailableError, loses_the_device
 from gpuconv.gpu_timing import interleaved
 from gpuconv.launches.tuned import key
 from gpuconv.planning.facts import DeviceLimits
@@ -35,7 +35,7 @@ _known: dict[tuple[str, DeviceLimits, str], bool] = {}
 def tune(
     wanted: Sequence[Case], seconds: float, progress: Callable[[int, str], None] = lambda done, text: None
 ) -> tuned_file.Tuned:
-    """Measure cases on the current device until the time is over, and keep what was found.
+    """Measure cases on the current device until the time is over, and keep what was found, case by case.
 
     Parameters
     ----------
@@ -69,8 +69,15 @@ def tune(
         if time.perf_counter() > stop:
             break
         progress(done, str(case))
-        found |= measured(case)
-    tuned_file.write(cupy_probe.device_key(), found)
+        try:
+            new = measured(case)
+        except Exception as error:  # one case that a device refuses is no reason to lose all others
+            logger.error("%s is left out: %s: %s", case, type(error).__name__, error)
+            if loses_the_device(error):
+                break
+            continue
+        found |= new
+        tuned_file.write(cupy_probe.device_key(), new)
     cupy_probe.forget()
     return found
 
@@ -79,9 +86,9 @@ def measured(case: Case) -> tuned_file.Tuned:
     """The fastest candidate of a case; nothing where there is no choice."""
     import cupy
 
-    from gpuconv.backends import cupy as backend
+    from gpuconv.backends.cupy_probe import limits
 
-    device = replace(backend.limits(), tuned=())
+    device = replace(limits(), tuned=())
     call = case.call(cupy.asarray)
     model = planned(call, device)
     plans = candidates(call, device, model) if isinstance(model, Plan) else {}
@@ -90,11 +97,20 @@ def measured(case: Case) -> tuned_file.Tuned:
     if usual not in right or len(right) == 1:
         return {}
     out = adopt("out", cupy.empty(call.problem.out_shape, call.problem.out_dtype)).view
-    runs = {choice: partial(backend.run, plan, call.operands, out) for choice, plan in right.items()}
+    runs = {choice: _run(plan, call, out) for choice, plan in right.items()}
     times = {choice: float(np.median(values)) for choice, values in interleaved(runs, TURNS).items()}
     best = min(times, key=times.__getitem__)
     kernel = right[usual].algorithm
     return {key(kernel, call.problem, right[usual].accumulator): best if times[best] < GAIN * times[usual] else usual}
+
+
+def _run(plan: Plan, call: Call, out: View) -> Callable[[], None]:
+    """The launches of a plan, with its weights on the device already."""
+    from gpuconv.backends.cupy_arrays import on_device
+
+    ready = backends.ready(plan, call.operands, out)
+    assert ready is not None
+    return partial(ready.run, on_device(call.operands.image), on_device(out))
 
 
 def candidates(call: Call, device: DeviceLimits, model: Plan) -> dict[str, Plan]:

@@ -10,7 +10,15 @@ import numpy as np
 from gpuconv.dtypes import accumulator
 from gpuconv.engine import Call
 from gpuconv.errors import check_choice
-from gpuconv.launches import cuda_dense, cuda_depthwise, cuda_direct, cuda_mma, cuda_separable, cuda_signals
+from gpuconv.launches import (
+    cuda_dense,
+    cuda_depthwise,
+    cuda_direct,
+    cuda_mma,
+    cuda_separable,
+    cuda_signals,
+    cuda_volume,
+)
 from gpuconv.nn import layer_call
 from gpuconv.options import Options
 from gpuconv.planning.facts import Facts
@@ -21,6 +29,9 @@ SIZES = (1024, 2048, 4096, 512)  # width and height of images, the most usual fi
 DTYPES = ("float32", "uint8", "float16", "float64")
 LAYER_DTYPES = ("float32", "float16")
 SQUARE, SEPARABLE, SIGNAL = (3, 5, 7, 9, 11, 13, 15, 21, 31, 63), (5, 7, 15, 31), (31, 255)
+EXACT = (3, 5, 7, 11, 15)  # of whole weights
+VOLUMES = (3, (3, 3, 3), 5, 7, (5, 5, 5), 9)  # filters over cubes of about as many samples as an image of 4096 x 4096
+CUBE, SMALL_CUBE = 256, 30
 SMALL = (150, 170)  # of the image that candidates are verified on
 FEW = 5  # images that they are verified on: more than a block takes of any layer
 MOST = 8  # candidates of a layer: those modelled fastest
@@ -33,6 +44,9 @@ CANDIDATES: dict[str, Choices] = {
         problem.filter[1], accumulator(problem, facts), facts.device
     ),
     "separable_stream": lambda problem, facts: cuda_separable.WAVES,
+    "conv2d_bytes": lambda problem, facts: cuda_separable.WAVES,
+    "separable_volume": lambda problem, facts: cuda_volume.volume_tiles(problem, facts, filtered=True),
+    "conv3d_small": lambda problem, facts: cuda_volume.volume_tiles(problem, facts, filtered=False),
     "conv1d_rows": lambda problem, facts: cuda_signals.BLOCKS,
     "depthwise_small": lambda problem, facts: cuda_depthwise.small_choices(problem, accumulator(problem, facts)),
     "depthwise_strided": lambda problem, facts: cuda_depthwise.strided_tiles(problem, accumulator(problem, facts)),
@@ -58,20 +72,22 @@ class Case(Protocol):
 
 @dataclass(frozen=True)
 class FilterCase:
-    """A filter over a kind of image."""
+    """A filter over a kind of image or volume."""
 
     taps: tuple[int, ...] | int  # an int: of both factors of a separable filter
     dtype: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
+    exact: bool = False  # whole weights
 
     def __str__(self) -> str:
-        taps = f"separable {self.taps} x {self.taps}" if isinstance(self.taps, int) else " x ".join(map(str, self.taps))
-        return f"{taps} taps, {' x '.join(map(str, self.shape))} {self.dtype}"
+        factors = (self.taps,) * len(self.shape) if isinstance(self.taps, int) else self.taps
+        taps = "separable " * isinstance(self.taps, int) + " x ".join(map(str, factors))
+        return f"{taps} taps, {' x '.join(map(str, self.shape))} {self.dtype}{', exact' * self.exact}"
 
     @property
     def sample(self) -> "FilterCase":
         """The filter over a small image."""
-        return replace(self, shape=SMALL)
+        return replace(self, shape=SMALL if len(self.shape) == 2 else (SMALL_CUBE,) * 3)
 
     def call(self, place: Callable[[np.ndarray], Any]) -> Call:
         """With the image on host or device, as `place` makes it."""
@@ -80,7 +96,9 @@ class FilterCase:
         options = Options(boundary="symmetric", out_dtype=self.dtype)
         if isinstance(self.taps, int):
             factor = np.hanning(self.taps + 2)[1:-1].astype("float64" if self.dtype == "float64" else "float32")
-            return separable_call(x, [factor / factor.sum()] * 2, options)
+            return separable_call(x, [factor / factor.sum()] * len(self.shape), options)
+        if self.exact:
+            return filter_call(x, rng.integers(-9, 10, self.taps), options, flipped=False)
         weights = rng.random(self.taps).astype("float64" if self.dtype == "float64" else "float32")
         return filter_call(x, weights / weights.sum(), options, flipped=False)
 
@@ -147,6 +165,9 @@ def cases(sizes: Sequence[int] = SIZES, dtypes: Sequence[str] = DTYPES) -> Itera
     taps += [*SEPARABLE, *((n,) for n in SIGNAL)]
     for dtype, (i, size) in itertools.product(dtypes, enumerate(sizes)):
         yield from (FilterCase(filter_, dtype, (size, size)) for filter_ in taps)
+        yield from (FilterCase((n, n), dtype, (size, size), exact=True) for n in EXACT * (dtype == "uint8"))
+        if i == 0:
+            yield from (FilterCase(filter_, dtype, (CUBE,) * 3) for filter_ in VOLUMES)
         if i == 0 and dtype in LAYER_DTYPES:
             yield from _layers(dtype)
 

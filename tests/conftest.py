@@ -48,15 +48,16 @@ def driver() -> None:
 @pytest.fixture(autouse=True)
 def automatic_selection(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the caller's environment, or on another test's choice of backend and calls."""
-    from gpuconv import backends, calls
+    from gpuconv import calls
+    from gpuconv.backends import choice, selection
     from gpuconv.planning import rates
 
     calls.forget()
     monkeypatch.delenv("GPUCONV_BACKEND", raising=False)
-    monkeypatch.setattr(backends, "_process_choice", [])
+    monkeypatch.setattr(choice, "_process_choice", [])
     monkeypatch.setattr(rates, "known", lambda backend: None)
     if not HAS_DRIVER:  # the stand-in is for those who name it, and for arrays of its own
-        monkeypatch.setattr(backends, "worth_a_gpu", lambda problem: False)
+        monkeypatch.setattr(selection, "worth_a_gpu", lambda problem: False)
 
 
 @pytest.fixture

@@ -130,9 +130,9 @@ def imports(module: Any, written: dict[str, str], text: str) -> str:
 
 
 def passed_on(module: Any) -> Iterator[tuple[str, list[str]]]:
-    """What the module itself imports, and under which names it has it."""
-    for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.ImportFrom):
+    """What the module itself imports of the package, and under which names it has it."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("gpuconv"):
             yield str(node.module), [alias.name for alias in node.names]
 
 

@@ -68,7 +68,9 @@ def test_the_stream_of_the_interface_is_passed_on():
 
 
 def test_device_arrays_never_move_to_the_host(monkeypatch):
-    monkeypatch.setattr(gpuconv.backends, "reason_unavailable", lambda name: None if name == "numpy" else "no driver")
+    monkeypatch.setattr(
+        gpuconv.backends.probing, "reason_unavailable", lambda name: None if name == "numpy" else "no driver"
+    )
     x = OnDevice(random((5, 5), "f4"))
     with pytest.raises(gpuconv.UnsupportedProblemError, match=r"no driver.*host arrays only"):
         gpuconv.convolve(x, np.ones((3, 3), "f4"))

@@ -10,6 +10,7 @@ from agreement import check_convolve, check_correlate, check_sepconvolve, random
 
 import gpuconv
 from bench.cpu.stress import check
+from gpuconv.problem import ROUNDINGS
 
 BOUNDARIES = ["zero", "edge", "symmetric", "mirror", "wrap"]
 WIDTHS = [1, 3, 4, 15, 16, 17, 23, 24, 25, 31, 32, 63, 64, 65, 127, 131]
@@ -67,7 +68,7 @@ def test_integers_are_exact(image, weights, accumulator, out):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("out", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
-@pytest.mark.parametrize("rounding", ["half_even", "trunc", "floor"])
+@pytest.mark.parametrize("rounding", ROUNDINGS)
 def test_conversion_is_that_of_numpy(dtype, out, rounding):
     info = np.iinfo(out)
     edges = np.array([info.min - 1.0, info.min, info.max, info.max + 1.0, 2.0**40, -(2.0**40)], dtype)

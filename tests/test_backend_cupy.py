@@ -10,7 +10,7 @@ import gpuconv
 from gpuconv.arrays import DeviceView, adopt
 from gpuconv.backends import cupy as backend
 from gpuconv.backends import cupy_launches
-from gpuconv.engine import execute
+from gpuconv.engine import execute, prepare
 from gpuconv.launches.cuda_defaults import default_specializations
 from gpuconv.options import Options
 from gpuconv.statements import filter_call
@@ -160,6 +160,14 @@ def test_launches_on_the_stream_of_the_caller():
             execute(call)
         execute(call)
     assert [launch.stream for launch in launches] == [4096, stream.ptr, 0]
+
+
+def test_leave_for_shared_memory_is_not_taken_back():
+    """A plan that needs less than another must not keep that one from being launched."""
+    (launch,) = prepare(filter_call(X, W, Options(backend="cupy"), flipped=True)).plan.launches
+    large, small = replace(launch, shared_bytes=90 * 1024), replace(launch, shared_bytes=60 * 1024)
+    for wanted, given in ((small, 60), (large, 90), (small, 90)):
+        assert cupy_launches.loaded(wanted).max_dynamic_shared_size_bytes == given * 1024
 
 
 def test_another_stream_s_work_is_waited_for_on_the_device(monkeypatch):

@@ -85,12 +85,31 @@ def test_driver_too_old(monkeypatch):
     assert "gpuconv[cuda12]" in backend.unavailable()
 
 
-def test_compiler_missing(monkeypatch):
-    def missing():
-        raise RuntimeError("libnvrtc.so.13 not found")
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        ("no_nvrtc", "NVRTC does not work (CuPy failed to load libnvrtc.so.13: OSError: no such file)"),
+        ("no_headers", "NVRTC does not work (Failed to find CUDA headers)"),
+        (
+            "old_device",
+            "NVRTC 13.0 does not compile for compute capability 8.0 (nvrtc: error: invalid value for --gpu-",
+        ),
+        (
+            "new_device",
+            "what NVRTC 13.0 compiles does not load on compute capability 8.0 (CUDA_ERROR_NO_BINARY_FOR_GPU",
+        ),
+    ],
+)
+def test_compiler_unusable(monkeypatch, failure, sentence):
+    monkeypatch.setenv("GPUCONV_STANDIN_FAILURE", failure)
+    assert sentence in backend.unavailable()
+    assert ": pip install 'gpuconv[cuda13]'" in backend.unavailable()
+    assert ("CUPY_COMPILE_WITH_PTX=1" in backend.unavailable()) == (failure == "new_device")
 
-    monkeypatch.setattr(cupy.cuda.nvrtc, "getVersion", missing)
-    assert "NVRTC cannot be loaded (libnvrtc.so.13 not found): pip install 'gpuconv[cuda13]'" in backend.unavailable()
+
+def test_cupy_too_old(monkeypatch):
+    monkeypatch.delattr(cupy.cuda.Stream, "from_external")
+    assert backend.unavailable().startswith("CuPy 14 or newer is needed; 14.2.0 is installed: pip install")
 
 
 def test_cupy_missing(monkeypatch):
@@ -112,7 +131,7 @@ def test_auto_goes_on_without_a_device(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: convolve(X, W[None]), "one or two spatial axes; got 3"),
+        (lambda: convolve(X[None], W[None, None]), "at most three spatial axes, and two of layers; got 4"),
         (lambda: convolve(X, out_dtype="uint8", overflow="raise"), "overflow='raise' needs"),
     ],
 )

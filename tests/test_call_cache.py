@@ -172,7 +172,7 @@ def test_the_choice_of_backend_is_looked_at_every_time(monkeypatch):
         convolve(backend=None)
     monkeypatch.setenv("GPUCONV_BACKEND", "cuppy")
     assert convolve(backend=None).shape == X.shape
-    monkeypatch.setattr(backends, "_process_choice", [])
+    monkeypatch.setattr(backends.choice, "_process_choice", [])
     with pytest.raises(ValueError, match="did you mean 'cupy'"):
         convolve(backend=None)
     with pytest.raises(ValueError, match="did you mean 'numpy'"):

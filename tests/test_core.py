@@ -171,6 +171,8 @@ def test_empty_batch(backend, shape):
     options = {"axes": (0, 1)} if shape[-1] == 0 else {}
     for w in (np.ones((2, 2), "f4"), np.ones((5, 5), "f4")):  # so many taps that transforms are considered
         assert gpuconv.convolve(np.empty(shape, "f4"), w, backend=backend, **options).shape == shape
+        out = np.empty(shape, "f4")  # whose strides may be 0
+        assert gpuconv.convolve(np.empty(shape, "f4"), w, out=out, backend=backend, **options) is out
 
 
 @pytest.mark.parametrize("boundary", ["zero", "wrap"])

@@ -1,6 +1,7 @@
 """What computes, what comes out, and how a result becomes an integer."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 import gpuconv
 from gpuconv.conversion import convert
 from gpuconv.dtypes import resolve_dtypes
+from gpuconv.problem import ROUNDINGS
 
 RULES = [  # image, weights -> compute, out
     ("f4", "f8", "f4", "f4"),
@@ -56,19 +58,41 @@ def test_out_dtypes(backend, out_dtype):
         check_convolve(x, w, out_dtype=out_dtype, backend=backend)
 
 
-@pytest.mark.parametrize("rounding", ["half_even", "trunc", "floor"])
+@pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("overflow", ["saturate", "wrap"])
 def test_rounding_and_overflow(backend, rounding, overflow):
     x = np.array(
-        [-1e30, -130.5, -128.5, -1.5, -0.5, 0.5, 1.5, 2.5, 126.5, 127.5, 128.5, 300.7, 1e6, np.inf, -np.inf, np.nan],
+        [
+            -1e30,
+            -130.5,
+            -128.5,
+            -1.5,
+            -0.5,
+            0.49999997,
+            0.5,
+            1.5,
+            2.5,
+            126.5,
+            127.5,
+            128.5,
+            300.7,
+            1e6,
+            np.inf,
+            -np.inf,
+            np.nan,
+        ],
         "f4",
     )
     for dtype in ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"):
         result = gpuconv.convolve(x, [1.0], out_dtype=dtype, rounding=rounding, overflow=overflow, backend=backend)
         info = np.iinfo(dtype)
-        round_ = {"half_even": round, "trunc": math.trunc, "floor": math.floor}[rounding]
+        round_ = {"half_even": round, "trunc": math.trunc, "floor": math.floor, "half_up": _half_up}[rounding]
         for value, got in zip(x.tolist(), result.tolist(), strict=True):
             assert got == _as_integer(value, round_, overflow, info), (value, dtype)
+
+
+def _half_up(value):
+    return math.floor(Fraction(value) + Fraction(1, 2))
 
 
 def _as_integer(value, round_, overflow, info):

@@ -182,6 +182,7 @@ def test_emboss_is_lit_from_the_upper_left():
     ("call", "error", "message"),
     [
         (lambda: weights.gaussian(0), ValueError, "sigma must be a finite number greater than 0; got 0"),
+        (lambda: weights.gaussian((1, 2)), TypeError, "sigma must be one number; got"),
         (lambda: weights.gaussian(float("nan")), ValueError, "sigma must be a finite number"),
         (lambda: weights.gaussian(1, truncate=-1), ValueError, "truncate must be a finite number"),
         (lambda: weights.gaussian(1e300), ValueError, "at most 1,000,000 samples"),

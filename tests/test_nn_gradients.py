@@ -78,6 +78,25 @@ def test_vjp_gives_all_three_gradients():
     np.testing.assert_allclose(by_bias, grad.sum((0, 2, 3)))
 
 
+def test_vjp_refuses_what_has_no_gradient_here():
+    x, w = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
+    with pytest.raises(ValueError, match=r"padding_mode must be .zeros. here, .* got .reflect."):
+        nn.vjp(nn.conv2d, x, w, padding=1, padding_mode="reflect")
+    with pytest.raises(TypeError, match="function must be conv1d, conv2d or conv3d"):
+        nn.vjp(nn.conv_transpose2d, x, w)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_no_channels(backend, rank):
+    """As torch: nothing comes out of layers of nothing, and their weights are none."""
+    x, w, grad = (np.ones((*channels, *(n,) * rank), "f4") for channels, n in (((2, 0), 5), ((4, 0), 3), ((2, 4), 3)))
+    if backend in ("cpu", "numba_cuda"):
+        pytest.skip("layers have input channels there")
+    with gpuconv.backend(backend):
+        assert getattr(nn, f"conv{rank}d")(x, w).shape == (2, 0, *grad.shape[2:])
+        assert WEIGHT[rank](x, w.shape, grad).shape == w.shape
+
+
 def test_transposed_layer_upsamples_and_adds_the_bias_where_no_tap_falls():
     x, w = np.arange(1.0, 4)[None, None], np.array([[[2.0]]])
     result = nn.conv_transpose1d(x, w, np.array([5.0]), stride=3, output_padding=1)

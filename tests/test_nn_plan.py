@@ -34,6 +34,8 @@ CASES = {
     "channels last": (nn.conv2d, [(X, {"last": True}), (W, {}), (B, {})], {"stride": 2}),
     "depthwise": (nn.conv2d, [(X, {}), ((8, 1, 3, 3), {})], {"groups": 8}),
     "by transforms": (nn.conv2d, [((2, 1, 40, 40), {}), ((1, 1, 37, 39), {})], {"padding": 30}),
+    "windows": (nn.conv3d, [((1, 4, 5, 6, 7), {}), ((8, 4, 3, 3, 3), {}), ((8,), {})], {"padding": 1}),
+    "added up": (nn.conv3d, [((2, 4, 5, 6, 7), {"dtype": "f2"}), ((4, 1, 2, 3, 3), {"dtype": "f2"})], {"groups": 4}),
     "transposed": (nn.conv_transpose2d, [(X, {}), ((8, 3, 3, 3), {}), ((6,), {})], {"stride": 2, "groups": 2}),
     "input": (nn.conv2d_input, [(W, {}), ((2, 6, 5, 5), {})], {"stride": 2, "padding": 1}),
     "weight": (nn.conv2d_weight, [(X, {"last": True}), ((2, 6, 9, 10), {})], {"padding": 1}),

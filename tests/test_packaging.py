@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import gpuconv
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What importing gpuconv leaves for later: faces, and what only a GPU, Numba or compiled code needs.
+LATER = re.compile(r"gpuconv\.(filters|ndimage|nn|numpy|opencv|signal|cli|cpu|(launches|backends)\.(cuda|cupy|numba))")
 HEAVY = ("cupy", "numba", "torch", "jax", "xarray", "pandas", "scipy", "typer", "rich", "pyvips", "matplotlib")
 
 
@@ -85,6 +89,20 @@ def test_import_loads_nothing_heavy() -> None:
     loaded = run(sys.executable, "-c", "import gpuconv, sys; print(*sys.modules)").split()
     assert "gpuconv" in loaded
     assert [name for name in HEAVY if name in loaded] == []
+    own = [name for name in loaded if name.startswith("gpuconv.")]
+    assert [name for name in own if LATER.match(name)] == []
+    assert len(own) < 65
+
+
+def test_faces_are_loaded_when_they_are_asked_for() -> None:
+    program = (
+        "import gpuconv; print(gpuconv.signal.__name__); from gpuconv import nn; print(nn.__name__, *dir(gpuconv))"
+    )
+    signal, nn, *names = run(sys.executable, "-c", program).split()
+    assert (signal, nn) == ("gpuconv.signal", "gpuconv.nn")
+    assert set(names) >= {"opencv", "convolve", "__version__"}
+    with pytest.raises(AttributeError, match="module 'gpuconv' has no attribute 'singal'"):
+        gpuconv.singal  # noqa: B018 (asked for on purpose)
 
 
 def test_import_is_cheap() -> None:

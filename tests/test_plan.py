@@ -206,7 +206,7 @@ def test_refused_calls(backend):
 
 
 def test_unavailable_backends(monkeypatch):
-    monkeypatch.setattr(backends, "reason_unavailable", lambda name: "no driver")
+    monkeypatch.setattr(backends.probing, "reason_unavailable", lambda name: "no driver")
     with pytest.raises(gpuconv.BackendUnavailableError, match="backend 'cupy' is not available: no driver"):
         gpuconv.plan((20, 31), W, backend="cupy")
 

@@ -9,6 +9,7 @@ import pytest
 
 import gpuconv
 from gpuconv import backends
+from gpuconv.backends import probing, selection
 from gpuconv.planning.facts import Facts
 from gpuconv.planning.planner import Plan
 
@@ -17,7 +18,7 @@ from gpuconv.planning.planner import Plan
 def available(monkeypatch):
     """Say which backends can run; plans are recorded, nothing runs."""
     reasons = {"cupy": None, "numba_cuda": None, "cpu": "not in these tests", "numpy": None}
-    monkeypatch.setattr(backends, "reason_unavailable", lambda name: reasons[name])
+    monkeypatch.setattr(probing, "reason_unavailable", lambda name: reasons[name])
     return reasons
 
 
@@ -95,8 +96,8 @@ def test_auto_goes_on_when_a_backend_refuses(available, monkeypatch):
     def plan(name, problem, facts):
         return refusals.get(name) or Plan(problem, name, "direct", problem.compute_dtype, (), None, ())
 
-    monkeypatch.setattr(backends, "_plan", plan)
-    monkeypatch.setattr(backends, "worth_a_gpu", lambda problem: True)
+    monkeypatch.setattr(selection, "_plan", plan)
+    monkeypatch.setattr(selection, "worth_a_gpu", lambda problem: True)
     assert backends.select(_problem(), Facts(), None)[1].backend == "numpy"
     del refusals["numba_cuda"]
     assert backends.select(_problem(), Facts(), None)[1].backend == "numba_cuda"

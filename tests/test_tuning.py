@@ -188,6 +188,26 @@ def test_a_wrong_candidate_is_not_timed(cupy, monkeypatch, caplog):
     assert not any("block_h=6" in choice for choice in timed[0])
 
 
+def test_a_case_that_fails_costs_no_other(cupy, monkeypatch, caplog):
+    class IllegalAddressError(RuntimeError):
+        status = 700
+
+    def fails(case):
+        if case in errors:
+            raise errors[case]
+        return {str(case): "kept"}
+
+    monkeypatch.setattr(tuning, "measured", fails)
+    from gpuconv.backends import cupy_probe
+
+    wanted = list(cases([32], ["float32"]))[:4]
+    errors = {wanted[1]: RuntimeError("too many registers"), wanted[2]: IllegalAddressError("an illegal address")}
+    assert tuning.tune(wanted, 100) == {str(wanted[0]): "kept"}
+    assert tuned_file.read(cupy_probe.device_key()) == {str(wanted[0]): "kept"}
+    assert f"{wanted[1]} is left out: RuntimeError: too many registers" in caplog.text
+    assert "IllegalAddressError" in caplog.text
+
+
 def test_the_time_is_kept(cupy):
     seen = []
     assert tuning.tune(list(cases()), 0.0, lambda done, text: seen.append(text)) == {}

@@ -71,7 +71,8 @@ def test_the_command_tune(monkeypatch):
     code, out, err = command("tune", "--seconds", 3, "--size", 64, "--size", 80, "--dtype", "uint8")
     assert code == 0, err
     assert out == f"a: b\n1 choices measured; they are kept in {tuned_file.path()}\n"
-    assert {(case.shape, case.dtype) for case in cases} == {((64, 64), "uint8"), ((80, 80), "uint8")}
+    images = {(case.shape, case.dtype) for case in cases if len(case.shape) == 2}  # volumes have a size of their own
+    assert images == {((64, 64), "uint8"), ((80, 80), "uint8")}
 
 
 @pytest.mark.parametrize(

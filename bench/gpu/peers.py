@@ -18,15 +18,16 @@ def peers(cell: Cell, x: Any, w: Any) -> tuple[Runs, dict[str, str]]:
     runs: Runs = {}
     missing = {}
     for name, (module, ready, add) in PEERS.items():
+        step = "be imported"
         try:
             library = importlib.import_module(module)
             reason = ready(library)
+            step = f"compute {cell}"
+            runs |= {} if reason else add(cell, x, w, library)
         except Exception as error:  # whatever stands in the way of a peer belongs in the report
-            reason = f"cannot be imported ({type(error).__name__}: {error})"
+            reason = f"cannot {step} ({type(error).__name__}: {str(error)[:200]})"
         if reason:
             missing[name] = reason
-        else:
-            runs |= add(cell, x, w, library)
     return runs, missing
 
 
@@ -35,7 +36,11 @@ def ndimage_runs(cell: Cell, x: Any, w: Any, ndimage: ModuleType) -> Runs:
     if cell.dtype == "uint8" or cell.products > SLOW:  # it truncates uint8
         return {}
     along = partial(ndimage.correlate1d, weights=w, mode="constant")
-    if cell.work == "filter":
+    if cell.work == "pixels":
+        return {"ndimage.correlate": partial(ndimage.correlate, x, w[..., None], mode="constant")}
+    if cell.work in ("filter", "low_rank"):
+        if w.dtype.kind == "c":
+            w = w.conj()  # which it conjugates
         return {"ndimage.correlate": partial(ndimage.correlate, x, w, mode="constant")}
     if cell.work == "separable":
         return {"ndimage.correlate1d": lambda: along(along(x, axis=0), axis=1)}
@@ -48,7 +53,7 @@ def ndimage_runs(cell: Cell, x: Any, w: Any, ndimage: ModuleType) -> Runs:
 
 def signal_runs(cell: Cell, x: Any, w: Any, signal: ModuleType) -> Runs:
     """scipy.signal's functions: through transforms."""
-    if cell.dtype in ("uint8", "float16") or cell.work not in ("filter", "rows", "signal"):
+    if cell.dtype in ("uint8", "float16") or cell.work not in ("filter", "low_rank", "rows", "signal"):
         return {}
     flipped = w[(slice(None, None, -1),) * w.ndim]
     if cell.work == "rows":
@@ -71,39 +76,38 @@ def cucim_runs(cell: Cell, x: Any, w: Any, filters: ModuleType) -> Runs:
 
 def opencv_runs(cell: Cell, x: Any, w: Any, cv2: ModuleType) -> Runs:
     """OpenCV's CUDA filters; its images are the same memory."""
-    codes = {"uint8": cv2.CV_8UC1, "float32": cv2.CV_32FC1}
-    if cell.work not in ("filter", "separable") or cell.dtype not in codes or cell.taps > 32:
+    codes = {"uint8": (cv2.CV_8UC1, cv2.CV_8UC3), "float32": (cv2.CV_32FC1, cv2.CV_32FC3)}
+    filters = ("filter", "low_rank", "pixels")
+    if cell.work not in (*filters, "separable") or cell.dtype not in codes or cell.taps > 32:
         return {}
     import cupy
 
-    code, host, out = codes[cell.dtype], cupy.asnumpy(w), cupy.empty_like(x)
-    if cell.work == "filter":
+    code, host, out = codes[cell.dtype][cell.work == "pixels"], cupy.asnumpy(w), cupy.empty(x.shape, x.dtype)
+    if cell.work in filters:
         made = cv2.cuda.createLinearFilter(code, code, host, borderMode=cv2.BORDER_CONSTANT)
     else:
         made = cv2.cuda.createSeparableLinearFilter(code, code, host, host, rowBorderMode=cv2.BORDER_CONSTANT)
-    source, target = (cv2.cuda.createGpuMatFromCudaMemory(*a.shape, code, a.data.ptr) for a in (x, out))
+    source, target = (cv2.cuda.createGpuMatFromCudaMemory(*a.shape[:2], code, a.data.ptr) for a in (x, out))
 
     def run() -> Any:
         made.apply(source, target)
         return out
 
-    return {f"cv2.cuda.{'LinearFilter' if cell.work == 'filter' else 'SeparableLinearFilter'}": run}
+    return {f"cv2.cuda.{'LinearFilter' if cell.work in filters else 'SeparableLinearFilter'}": run}
 
 
 def torch_runs(cell: Cell, x: Any, w: Any, torch: ModuleType) -> Runs:
     """The convolutions of torch: cuDNN's, without TF32."""
-    if cell.dtype == "uint8" or cell.work in ("columns", "gradient"):
-        return {}
     torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = True, False
-    functional, images, weights = torch.nn.functional, torch.from_dlpack(x), torch.from_dlpack(w)
-    pad = cell.taps // 2
-    if cell.work == "dense":
-        return {"torch": lambda: functional.conv2d(images, weights, padding=pad)}
-    if cell.work == "depthwise":
-        return {"torch": lambda: functional.conv2d(images, weights, padding=pad, groups=cell.shape[1])}
-    if cell.products > SLOW:
+    if cell.dtype == "uint8" or cell.work in ("columns", "gradient", "pixels"):
         return {}
-    if cell.work == "filter":
+    images, weights = torch.from_dlpack(x), torch.from_dlpack(w)
+    if cell.is_layer:
+        return {"torch": _torch_layer(cell, images, weights, torch)}
+    if cell.products > SLOW or cell.dtype == "complex64":
+        return {}
+    functional, pad = torch.nn.functional, cell.taps // 2
+    if cell.work in ("filter", "low_rank"):
         return {"torch": lambda: functional.conv2d(images[None, None], weights[None, None], padding=pad)[0, 0]}
     lines = images.reshape(-1, 1, cell.shape[-1])
     if cell.work != "separable":
@@ -115,6 +119,17 @@ def torch_runs(cell: Cell, x: Any, w: Any, torch: ModuleType) -> Runs:
         return functional.conv2d(down, row, padding=(0, pad))[0, 0]
 
     return {"torch": passes}
+
+
+def _torch_layer(cell: Cell, images: Any, weights: Any, torch: ModuleType) -> Any:
+    rank, pad = len(cell.shape) - 2, cell.taps // 2
+    if cell.work == "weights":
+        gradient = getattr(torch.nn.grad, f"conv{rank}d_weight")
+        return lambda: gradient(images, cell.weights_shape, weights, padding=pad)
+    if cell.last:
+        weights = weights.to(memory_format=torch.channels_last)
+    layer = getattr(torch.nn.functional, f"conv{rank}d")
+    return partial(layer, images, weights, stride=cell.stride, padding=pad, groups=cell.groups)
 
 
 def _installed(library: ModuleType) -> str:

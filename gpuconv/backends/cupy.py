@@ -10,10 +10,11 @@ from gpuconv.arrays import DeviceView, Operands, View
 from gpuconv.backends.cupy_arrays import as_view, contiguous, on_device, place
 from gpuconv.backends.cupy_build import build
 from gpuconv.backends.cupy_builder import layout_in
-from gpuconv.backends.cupy_launches import OPTIONS, compiled, loaded
+from gpuconv.backends.cupy_launches import compiled, loaded
 from gpuconv.backends.cupy_memory import fitted
-from gpuconv.backends.cupy_probe import current_device, describe, limits, unavailable
+from gpuconv.backends.cupy_probe import OPTIONS, current_device, describe, limits, unavailable
 from gpuconv.backends.cupy_ready import ready, ready_layer
+from gpuconv.backends.cupy_sliced import memory, prepare_sliced
 from gpuconv.launches import cuda
 from gpuconv.layouts import axes_in, in_layout
 from gpuconv.planning.facts import Facts
@@ -30,8 +31,10 @@ __all__ = [
     "describe",
     "limits",
     "loaded",
+    "memory",
     "prepare",
     "prepare_layer",
+    "prepare_sliced",
     "run",
     "unavailable",
     "unsupported",

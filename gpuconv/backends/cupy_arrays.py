@@ -52,6 +52,13 @@ def joined(views: list[View], axis: int) -> View:
     return as_view(target)
 
 
+def library() -> Any:
+    """CuPy itself, for what is written the same for NumPy's arrays."""
+    import cupy
+
+    return cupy
+
+
 def copy(source: DeviceView, target: DeviceView) -> None:
     """Put the values of one array into another, on the current stream."""
     import cupy
@@ -107,7 +114,7 @@ def as_stream(stream: Any) -> Any:
     """See any library's stream as CuPy's."""
     import cupy
 
-    if isinstance(stream, cupy.cuda.Stream | cupy.cuda.ExternalStream):
+    if isinstance(stream, cupy.cuda.Stream):
         return stream
     return cupy.cuda.Stream.from_external(_Stream(stream_pointer(stream)))
 

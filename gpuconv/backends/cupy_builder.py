@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpuconv.arrays import DeviceView, Operands, View
-from gpuconv.backends.cupy_launches import NULL, dtype_of, loaded, value_of
+from gpuconv.backends.cupy_launches import NULL, dtype_of, loaded, packed, value_of
 from gpuconv.backends.cupy_pitch import as_it_lies
 from gpuconv.backends.cupy_steps import BIAS, GIVEN, IMAGE, OUT, WEIGHTS, Copy, Kernel, Slot, Step, Steps
 from gpuconv.launches import Argument, LaunchPlan
@@ -60,7 +60,7 @@ class Builder:
                 value = self._value(argument, launch) if value is None else value
             if isinstance(value, Slot):
                 slots.append((len(arguments), value))
-            arguments.append(value)
+            arguments.append(packed(value))
         made = Kernel(loaded(launch), launch.grid, launch.block, launch.shared_bytes, tuple(arguments), tuple(slots))
         self.steps.append(made)
 
@@ -68,7 +68,7 @@ class Builder:
         """The launches for an array as it lies, or for a buffer where no kernel takes it so."""
         rank, layout = self.plan.problem.rank, layout_in(launches, kind)
         lying = in_layout(view, rank, layout)
-        pitched, taken = as_it_lies(launches, kind, lying)
+        pitched, taken = as_it_lies(launches, kind, lying, rank)
         if taken or (is_dense(lying) and view.dtype == dtype):
             return pitched
         given, order = self._slots[kind], axes_in(view.ndim, rank, layout)

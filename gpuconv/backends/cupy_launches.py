@@ -9,14 +9,15 @@ import numpy as np
 
 from gpuconv.arrays import Operands
 from gpuconv.backends.cupy_arrays import contiguous
-from gpuconv.backends.cupy_probe import limits
+from gpuconv.backends.cupy_probe import OPTIONS, limits
 from gpuconv.launches import Argument, LaunchPlan, Specialization
+from gpuconv.launches.cuda_bytes import words_of
 from gpuconv.problem import DType
 from gpuconv.sources import source
 
-OPTIONS = ("-std=c++17",)
 NUMPY_TYPES = {
     "int": "int32",
+    "unsigned int": "uint32",
     "long long": "int64",
     "unsigned long long": "uint64",
     "float16": "float16",
@@ -37,7 +38,10 @@ def value_of(argument: Argument, launch: LaunchPlan, operands: Operands) -> Any:
     if argument.kind == "scalar":
         return dtype.type(argument.value)
     if argument.kind == "factors":
-        return _struct(np.concatenate(operands.factors), dtype, launch.specialization.constant("TAPS"))
+        factors = np.concatenate([operands.factors[axis] for axis in argument.order] or operands.factors)
+        if not argument.by_value:
+            return contiguous(factors, dtype)
+        return _struct(factors, dtype, launch.specialization.constant("TAPS"))
     if argument.kind == "terms":
         columns, rows = operands.terms
         first, taps = (launch.specialization.constant(name) for name in ("FIRST", "FILTER_H"))
@@ -46,6 +50,9 @@ def value_of(argument: Argument, launch: LaunchPlan, operands: Operands) -> Any:
     if argument.kind == "bias":
         return NULL if operands.bias is None else contiguous(operands.bias, dtype)
     weights = operands.full_weights()
+    if argument.kind == "words":
+        words = words_of(weights[0, 0], launch.specialization.constant("PIXEL"))
+        return _struct(words.ravel(), dtype, words.size)
     if argument.order:
         ordered = contiguous(weights.transpose(argument.order), dtype)
         return ordered.copy() if ordered.data.ptr % 16 else ordered
@@ -68,11 +75,17 @@ def _struct(values: np.ndarray, dtype: DType, capacity: int) -> np.ndarray:
 
 def loaded(launch: LaunchPlan) -> Any:
     """The kernel of a launch, with leave to take more shared memory than is usual where it needs that."""
-    device = limits()
-    kernel = compiled(launch.specialization, device.compute_capability)
-    if launch.shared_bytes > device.shared_bytes:
+    kernel = compiled(launch.specialization, limits().compute_capability)
+    if launch.shared_bytes > kernel.max_dynamic_shared_size_bytes:  # another launch of it may need what it has
         kernel.max_dynamic_shared_size_bytes = launch.shared_bytes
     return kernel
+
+
+def packed(value: Any) -> Any:
+    """A constant argument as CuPy hands it to CUDA; of a scalar it would make this anew at every launch."""
+    from cupy.cuda.function import CNumpyArray
+
+    return CNumpyArray(np.asarray(value)) if isinstance(value, np.generic | np.ndarray) else value
 
 
 @functools.cache

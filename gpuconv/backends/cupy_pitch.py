@@ -11,20 +11,25 @@ from dataclasses import replace
 from gpuconv.arrays import DeviceView, View
 from gpuconv.launches import LaunchPlan
 from gpuconv.launches.cuda_common import INT_LIMIT
-from gpuconv.layouts import rows_of_pixels
+from gpuconv.layouts import is_dense, rows_of_pixels
 from gpuconv.planning.facts import Layout
 from gpuconv.problem import Ints
 
 # Of the image and of the output: names of the arguments, the axis that moves the slowest first.
 PITCHES = {"image": ("image_pitch", "pitch"), "out": ("out_image_pitch", "out_pitch")}
 ROWS = {"image": ("image_rows", "pitch"), "out": ("out_image_rows", "out_pitch")}  # the same, of kernels over tiles
+# Of kernels for layers with many channels: elements, or planes, from image to image; elements from channel to channel.
+STEPS = {"image": (("image_n", "image_planes"), "image_k"), "out": (("out_n",), "out_c")}
 BEYOND = 2048  # rows that a tile may lie beyond its image
 
 
-def as_it_lies(launches: tuple[LaunchPlan, ...], kind: str, view: View) -> tuple[tuple[LaunchPlan, ...], bool]:
+def as_it_lies(
+    launches: tuple[LaunchPlan, ...], kind: str, view: View, rank: int = 2
+) -> tuple[tuple[LaunchPlan, ...], bool]:
     """The launches for a view as it lies in memory, and whether there are any; else those that were given."""
     if len(launches) == 1:
-        pitched = with_pitches(launches[0], kind, view)
+        stepped = with_steps(launches[0], kind, view, rank)
+        pitched = with_pitches(launches[0], kind, view) if stepped is None else stepped
         if pitched is not None:
             return (pitched,), True
     return launches, False
@@ -43,7 +48,32 @@ def with_pitches(launch: LaunchPlan, kind: str, view: View) -> LaunchPlan | None
         pitches = rows_of(rows, *pitches)
     if pitches is None:
         return None
-    values = dict(zip(names, pitches, strict=True))
+    return _changed(launch, dict(zip(names, pitches, strict=True)))
+
+
+def with_steps(launch: LaunchPlan, kind: str, view: View, rank: int) -> LaunchPlan | None:
+    """The launch for planes that are dense, whose images may overlap and whose results may stand between others."""
+    known = {argument.name: argument.value.real for argument in launch.arguments if argument.kind == "scalar"}
+    names, channel = STEPS[kind]
+    name = next((name for name in names if name in known), None)
+    if name is None or not isinstance(view, DeviceView) or _layout(launch, kind) != "channels_first":
+        return None
+    first, itemsize = view.ndim - rank - 1, view.dtype.itemsize
+    plane = replace(view, shape=view.shape[first + 1 :], strides=view.strides[first + 1 :])
+    step = _merged(list(zip(view.shape[:first], view.strides[:first], strict=True)))
+    if step is None or not is_dense(plane):
+        return None
+    if kind == "out":
+        return _changed(launch, {name: step // itemsize, channel: view.strides[first] // itemsize})
+    size = math.prod(plane.shape) * itemsize  # the kernels count the places in images in int, and may read vectors
+    if (view.shape[first] > 1 and view.strides[first] != size) or step % size:
+        return None
+    value = step // size if name == "image_planes" else step // itemsize
+    return _changed(launch, {name: value}) if 0 <= value <= known[name] else None
+
+
+def _changed(launch: LaunchPlan, values: dict[str, int]) -> LaunchPlan:
+    """The launch with other values of some scalars."""
     arguments = tuple(
         replace(argument, value=values[argument.name]) if argument.name in values else argument
         for argument in launch.arguments

@@ -38,12 +38,12 @@ class OnDevice:
 
     def run(self, x: Any, out: Any, stream: Any = None) -> Any:
         """Launch; on the current stream if none is given."""
+        if self.cupy.cuda.runtime.getDevice() != self.device:  # before the stream, which is of that device
+            with self.cupy.cuda.Device(self.device):
+                return self.run(x, out, stream)
         if stream is not None:
             with as_stream(stream):
-                return self.run(x, out, None)
-        if self.cupy.cuda.runtime.getDevice() != self.device:
-            with self.cupy.cuda.Device(self.device):
-                return self.run(x, out, None)
+                return self.run(x, out)
         if out is None:
             out = self.cupy.empty(self.out_shape, self.out_dtype)
         backends.used(self.name)
@@ -83,6 +83,7 @@ class LayerOnDevice:
         import cupy
 
         self.steps, self.split, self.name, self.cupy, self.device = steps, split, name, cupy, out.device
+        self.ndarray = cupy.ndarray
         self.lying = [(_lying(x), *_span(x)) if isinstance(x, DeviceView) else (x, 0, 0) for x in arrays]
         self.out, self.out_span = _lying(out), _span(out)
         self.order = tuple(np.argsort([-step for step in out.strides], kind="stable").tolist())  # as memory has it
@@ -92,29 +93,34 @@ class LayerOnDevice:
         """Whether the arrays of CuPy lie as planned, apart from `out`."""
         begin = end = 0
         if out is not None:
-            if not self._lies(out, self.out):
+            start = self._start(out, self.out)
+            if start is None:
                 return False
-            begin, end = (out.data.ptr + reach for reach in self.out_span)
+            begin, end = start + self.out_span[0], start + self.out_span[1]
         for array, (lying, low, high) in zip(arrays, self.lying, strict=True):
             if type(lying) is not tuple:
                 if array is not lying:
                     return False
-            elif not self._lies(array, lying) or (array.data.ptr + low < end and begin < array.data.ptr + high):
+                continue
+            start = self._start(array, lying)
+            if start is None or (start + low < end and begin < start + high):
                 return False
         return True
 
-    def _lies(self, x: Any, lying: tuple[Any, ...]) -> bool:
-        if type(x) is not self.cupy.ndarray:
-            return False
-        return (x.shape, x.strides, x.dtype) == lying and x.data.device_id == self.device
+    def _start(self, x: Any, lying: tuple[Any, ...]) -> int | None:
+        """Where an array begins that lies so; None for others."""
+        if type(x) is not self.ndarray or (x.shape, x.strides, x.dtype) != lying:
+            return None
+        memory = x.data
+        return memory.ptr if memory.device_id == self.device else None
 
     def run(self, arrays: tuple[Any, ...], out: Any, stream: Any = None) -> Any:
         """Compute into `out`, which lies as planned, or a new array; on the current stream if none is given."""
+        if self.cupy.cuda.runtime.getDevice() != self.device:  # before the stream, which is of that device
+            with self.cupy.cuda.Device(self.device):
+                return self.run(arrays, out, stream)
         if stream is not None:
             with as_stream(stream):
-                return self.run(arrays, out)
-        if self.cupy.cuda.runtime.getDevice() != self.device:
-            with self.cupy.cuda.Device(self.device):
                 return self.run(arrays, out)
         backends.used(self.name)
         if out is None:

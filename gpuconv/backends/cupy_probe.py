@@ -7,28 +7,55 @@ from gpuconv import tuned_file
 from gpuconv.planning.facts import DeviceLimits
 
 INSTALL = "pip install 'gpuconv[cuda13]' (or 'gpuconv[cuda12]', by the CUDA version that nvidia-smi shows)"
+OPTIONS = ("-std=c++17",)  # of the compiler
 INSUFFICIENT_DRIVER, NO_DEVICE = 35, 100  # codes of cudaError
+SMALLEST = 'extern "C" __global__ void nothing() {}'
 
 
 def unavailable() -> str | None:
-    """Probe for CuPy, its compiler, a driver, a device and a little memory on it."""
+    """Probe for CuPy, a driver, a device, a little memory on it, and a compiler whose kernels it loads."""
     try:
         import cupy
     except ModuleNotFoundError:
         return f"CuPy is not installed: {INSTALL}"
     except ImportError as error:
         return f"CuPy is installed but cannot be imported ({error}): {INSTALL}"
+    if not hasattr(cupy.cuda.Stream, "from_external"):
+        return f"CuPy 14 or newer is needed; {cupy.__version__} is installed: {INSTALL}"
     try:
         cupy.cuda.runtime.getDeviceCount()
         cupy.empty(1, "float32")
-        cupy.cuda.nvrtc.getVersion()
     except cupy.cuda.runtime.CUDARuntimeError as error:
         return _explain(error)
     except MemoryError as error:
         return f"the CUDA device has no free memory ({error}): end a program that uses it"
+    return _compiler_unusable()
+
+
+def _compiler_unusable() -> str | None:
+    """Why no kernel can be compiled and loaded, or None."""
+    import cupy
+
+    try:
+        version = ".".join(map(str, cupy.cuda.nvrtc.getVersion()))
+        cupy.RawKernel(SMALLEST, "nothing", OPTIONS).compile()
+    except cupy.cuda.compiler.CompileException as error:
+        return f"NVRTC {version} does not compile for {_capability()} ({error}): {INSTALL}"
+    except cupy.cuda.driver.CUDADriverError as error:
+        return (
+            f"what NVRTC {version} compiles does not load on {_capability()} ({error}): {INSTALL}, "
+            "or set CUPY_COMPILE_WITH_PTX=1 if the GPU is newer than that"
+        )
     except (ImportError, RuntimeError, OSError) as error:
-        return f"CUDA's run-time compiler NVRTC cannot be loaded ({error}): {INSTALL}"
+        return f"CUDA's run-time compiler NVRTC does not work ({error}): {INSTALL}"
     return None
+
+
+def _capability() -> str:
+    import cupy
+
+    digits = cupy.cuda.Device().compute_capability
+    return f"compute capability {digits[:-1]}.{digits[-1]}"
 
 
 def describe() -> str:
@@ -48,11 +75,11 @@ def current_device() -> int:
     return int(cupy.cuda.runtime.getDevice())
 
 
-def limits() -> DeviceLimits:
-    """Limits of the current device."""
+def limits(device: int | None = None) -> DeviceLimits:
+    """Limits of a device, the current one by default."""
     import cupy
 
-    return _limits(cupy.cuda.runtime.getDevice())
+    return _limits(cupy.cuda.runtime.getDevice() if device is None else device)
 
 
 def device_key() -> str:

@@ -29,7 +29,10 @@ class Held:
     """A plan of several steps, with its buffers: one run after the other, whichever streams and threads they are on."""
 
     def __init__(self, steps: Steps):
+        import cupy
+
         self.steps, self.buffers, self.workspace_bytes = steps, steps.allocate(), steps.workspace_bytes
+        cupy.cuda.get_current_stream().synchronize()  # which may still work on memory that has just become free
         self._lock = threading.Lock()
         self._last: int | None = None  # the stream of the latest run that was not captured, and its end
         self._end: Any = None

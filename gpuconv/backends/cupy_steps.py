@@ -43,7 +43,7 @@ class Kernel:
         arguments = list(self.arguments)
         for place, slot in self.slots:
             arguments[place] = arrays[slot]
-        self.kernel(self.grid, self.block, tuple(arguments), shared_mem=self.shared_bytes)
+        self.kernel(self.grid, self.block, arguments, shared_mem=self.shared_bytes)
 
 
 @dataclass(frozen=True)

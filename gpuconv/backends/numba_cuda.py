@@ -11,11 +11,12 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +38,10 @@ from gpuconv.planning.planner import Plan
 from gpuconv.problem import DType, Ints, Problem
 from gpuconv.sources import kernel_folder
 
-__all__ = ["current_device", "describe", "limits", "run", "unavailable", "unsupported"]
+if TYPE_CHECKING:
+    from gpuconv.backends.numba_sliced import DeviceMemory
+
+__all__ = ["current_device", "describe", "limits", "memory", "run", "unavailable", "unsupported"]
 
 logger = logging.getLogger("gpuconv")
 
@@ -49,6 +53,15 @@ def unsupported(problem: Problem, facts: Facts) -> str | None:
     if facts.image_place == "device" and simulated():
         return "the CUDA simulator computes host arrays only"
     return unsupported_by_kernels(problem, facts)
+
+
+@contextmanager
+def memory(image: DeviceView, stream: int | None) -> "Iterator[DeviceMemory]":
+    """Work where an image is, on the stream of its library."""
+    from gpuconv.backends.numba_sliced import DeviceMemory
+
+    with numba_cuda().gpus[image.device]:
+        yield DeviceMemory(image, stream or image.stream, _array, _copy)
 
 
 def run(plan: Plan, operands: Operands, out: View, stream: int | None = None) -> None:
@@ -135,8 +148,8 @@ def _as_dtype(view: View, dtype: DType, queue: Any) -> Any:
     return result
 
 
-def _copy(source: Any, target: Any, queue: Any) -> None:
-    launch = copy_launch(source.dtype, target.dtype, target.shape)
+def _copy(source: Any, target: Any, queue: Any, *, add: bool = False) -> None:
+    launch = copy_launch(source.dtype, target.dtype, target.shape, add=add)
     _start(launch.specialization, launch.grid, launch.block, queue, (source, target))
 
 

@@ -46,11 +46,12 @@ def describe() -> str:
     return f"{version} on {device.name} (compute capability {major}.{minor}), driver for CUDA {driver}"
 
 
-def limits() -> DeviceLimits:
-    """Limits of the current device."""
+def limits(number: int | None = None) -> DeviceLimits:
+    """Limits of a device, the current one by default."""
     if simulated():
         return DeviceLimits(name="CUDA simulator")
-    device = numba_cuda().current_context().device
+    cuda = numba_cuda()
+    device = cuda.current_context().device if number is None else cuda.gpus[number]
     return DeviceLimits(
         name=str(device.name),
         compute_capability=device.compute_capability,

@@ -8,7 +8,6 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from gpuconv.backends.numpy_workers import scratch
 from gpuconv.dtypes import is_integer
 from gpuconv.planning.overlap import Box, Tiles, window
 from gpuconv.planning.planner import Plan
+from gpuconv.planning.rates import transform_library
 from gpuconv.problem import DType, Ints, Problem
 
 REMEMBERED = 1 << 16  # bytes of weights up to which their spectrum is kept
@@ -117,15 +117,10 @@ def _spectrum(points: Ints, filter_: Ints, dilation: Ints, dtype: DType, taps: b
     return result
 
 
-def installed() -> str:
-    """Name of the faster library of transforms that is installed."""
-    return "ducc0" if find_spec("ducc0") else "numpy"
-
-
 @functools.cache
 def library() -> Library:
-    """Return that library, imported."""
-    return LIBRARIES[installed()]()
+    """Return the faster library that is installed, imported."""
+    return LIBRARIES[transform_library()]()
 
 
 def _ducc() -> Library:

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpuconv.engine import Call
 from gpuconv.nn.planned import PlannedLayer as PlannedLayer
-from gpuconv.nn.planned import plan as plan
+from gpuconv.nn.plans import plan as plan
 from gpuconv.typing import AnyArray, ArrayT
 
 _PaddingMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular", "symmetric"]

@@ -32,7 +32,7 @@ def vjp(
     Raises
     ------
     RuntimeError, ValueError, TypeError
-        As the layer raises them.
+        As the layer raises them; if `function` is another one, or padding_mode is not "zeros".
 
     Examples
     --------
@@ -42,7 +42,12 @@ def vjp(
     >>> backward(np.ones_like(output))
     (array([[[ 1.,  1., -1., -1.]]]), array([[[5., 3., 1.]]]), None)
     """
-    rank = {"conv1d": 1, "conv2d": 2, "conv3d": 3}[function.__name__]
+    rank = {"conv1d": 1, "conv2d": 2, "conv3d": 3}.get(function.__name__)
+    if rank is None:
+        raise TypeError(f"function must be conv1d, conv2d or conv3d; got {function!r}")
+    mode = options.pop("padding_mode", "zeros")
+    if mode != "zeros":
+        raise ValueError(f"padding_mode must be 'zeros' here, gpuconv.torch has gradients of all; got {mode!r}")
 
     def backward(grad_output: Any) -> tuple[Any, Any, Any]:
         shape, filters = tuple(input_.shape), tuple(weight.shape)

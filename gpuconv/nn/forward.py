@@ -7,8 +7,9 @@ from gpuconv.dtypes import default_compute_dtype
 from gpuconv.engine import Call
 from gpuconv.errors import check_choice
 from gpuconv.layouts import result_layout
-from gpuconv.nn.repeated import Stated, compute
+from gpuconv.nn.repeated import compute
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, check_dtypes, check_extent, check_shapes, pads, positive
+from gpuconv.nn.stated import Stated
 from gpuconv.problem import Problem
 
 
@@ -155,7 +156,8 @@ def conv3d(
 ) -> Any:
     """Apply a layer of 3D filters to volumes with channels, as `torch.nn.functional.conv3d` does.
 
-    The formula is that of `conv2d` with one more index; it is computed on the CPU.
+    The formula is that of `conv2d` with one more index. It is computed as layers over images, by their kernels; some
+    slices of the volume are copied for that at a time.
 
     Parameters
     ----------

@@ -5,8 +5,9 @@ from typing import Any
 from gpuconv.arrays import adopt
 from gpuconv.layouts import result_layout
 from gpuconv.nn.pieces import Transposed
-from gpuconv.nn.repeated import Stated, compute
+from gpuconv.nn.repeated import compute
 from gpuconv.nn.rules import PerAxis, Sizes, gradient_geometry
+from gpuconv.nn.stated import Stated
 from gpuconv.nn.transposed import transposed_layer
 from gpuconv.problem import Ints
 

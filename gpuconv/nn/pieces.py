@@ -8,7 +8,7 @@ import numpy as np
 
 from gpuconv.arrays import View, every
 from gpuconv.nn.phases import Phase, phases
-from gpuconv.nn.repeated import Arrays
+from gpuconv.nn.stated import Arrays
 from gpuconv.problem import Ints
 
 

@@ -1,21 +1,23 @@
-"""Planned layers: everything but the arrays is done once; for loops, streams and CUDA graphs."""
+"""What `gpuconv.nn.plan` returns: everything about a layer but its arrays, for loops, streams and CUDA graphs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gpuconv.arrays import Adopted, DeviceView, adopt
+from gpuconv.arrays import Adopted, adopt
 from gpuconv.backends.cupy_arrays import copy, on_device, place, stream_pointer
-from gpuconv.backends.cupy_plans import LayerOnDevice
 from gpuconv.engine import Prepared, prepare
 from gpuconv.errors import check_choice
 from gpuconv.layouts import empty_in
-from gpuconv.nn.repeated import Question, Stated, asking, compute, ready_steps, whole
+from gpuconv.nn.repeated import compute
+from gpuconv.nn.stated import Question, Stated
 from gpuconv.options import check_out
 from gpuconv.planning.facts import Layout
 from gpuconv.problem import PRECISIONS, DType, Ints
+
+if TYPE_CHECKING:
+    from gpuconv.backends.cupy_plans import LayerOnDevice
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,12 +51,12 @@ class PlannedLayer:
     out_dtype: DType
     _question: Question
     _layout: Layout
-    _runner: LayerOnDevice | None
+    _runner: "LayerOnDevice | None"
     _swapped: bool  # weights are the first argument
 
     def __call__(self, *arrays: Any, out: Any = None, stream: Any = None) -> Any:
         """Compute the layer."""
-        given = self._ordered(arrays)
+        given = arrays if len(arrays) == 3 and not self._swapped else self._ordered(arrays)
         if self._runner is not None and self._runner.takes(given, out):
             return self._runner.run(given, out, stream)
         return self._call(given, out, stream)
@@ -104,7 +106,7 @@ class PlannedLayer:
                 if self._runner.takes(on, on_device(made.view)):
                     self._runner.run(on, on_device(made.view))
                     return x.deliver(made) if target is None else target.original
-        stated, prepared = _prepared(self._question._replace(arrays=(x, seen[1], seen[2])), target)
+        stated, prepared = prepared_of(self._question._replace(arrays=(x, seen[1], seen[2])), target)
         result = stated.finish(prepared)
         if target is None or stated.result is None:
             return result
@@ -112,65 +114,7 @@ class PlannedLayer:
             return _copied(adopt("result", result), target)
 
 
-def plan(layer: Callable[..., Any], *arguments: Any, **options: Any) -> PlannedLayer:
-    """Plan a layer, a transposed layer or a gradient for many arrays.
-
-    All that depends on shapes, strides and options alone is done once: checks, the choice of backend and algorithm,
-    compilation, workspace. What is left for each call is the launches.
-
-    Parameters
-    ----------
-    layer : function
-        Of `gpuconv.nn`: conv1d, conv2d, conv_transpose2d, conv2d_input, conv2d_weight and so on.
-    *arguments, **options
-        As the layer takes them. Of the arrays shape, strides, dtype and place count; see `PlannedLayer` for values.
-
-    Returns
-    -------
-    PlannedLayer
-        To be called with arrays, ``planned(*arrays, out=None, stream=None)``; the results are those of the layer.
-
-    Raises
-    ------
-    TypeError
-        If `layer` is another function.
-    RuntimeError, ValueError
-        As the layer raises them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from gpuconv import nn
-    >>> images, filters = np.ones((8, 3, 32, 32), "float32"), np.ones((16, 3, 3, 3), "float32")
-    >>> layer = nn.plan(nn.conv2d, images, filters, padding=1)
-    >>> layer(2 * images).shape, float(layer(images, 2 * filters)[0, 0, 5, 5])
-    ((8, 16, 32, 32), 54.0)
-    """
-    if not getattr(layer, "__module__", "").startswith("gpuconv.nn."):
-        raise TypeError(f"layer must be a function of gpuconv.nn; got {layer!r}")
-    with asking():
-        question = layer(*arguments, **options)
-    if not isinstance(question, Question):
-        raise TypeError(f"layer must be a layer of gpuconv.nn or a gradient; got {layer!r}")
-    stated, prepared = _prepared(question, example=True)
-    x, made = stated.x, prepared[0].plan
-    layout = stated.layout if stated.result else prepared[0].call.layout
-    result = stated.result or empty_in(layout, x, prepared[0].shape, made.problem.out_dtype)
-    steps = ready_steps(prepared, result.view) if x.on_device else ()
-    held = tuple(step.held() for step in steps)  # type: ignore[attr-defined]
-    arrays = tuple(_lying(array) for array in question.arrays)
-    split = None if stated.split is whole else stated.split
-    names = dict.fromkeys(each.plan.algorithm for each in prepared)
-    workspace = sum(step.workspace_bytes for step in held) if held else None
-    runner = LayerOnDevice(held, split, made.backend, arrays, result.view) if held else None
-    swapped = layer.__name__.endswith("_input")
-    shape, dtype = tuple(result.view.shape), made.problem.out_dtype
-    return PlannedLayer(
-        layer.__name__, made.backend, "+".join(names), workspace, shape, dtype, question, layout, runner, swapped
-    )
-
-
-def _prepared(
+def prepared_of(
     question: Question, out: Adopted | None = None, *, example: bool = False
 ) -> tuple[Stated, list[Prepared]]:
     """State the calls of a layer, and plan them; on an example, only to see how. One call alone writes to `out`."""
@@ -181,12 +125,6 @@ def _prepared(
     if stated.result is None:
         calls = [replace(calls[0], out=out)]
     return stated, list(map(prepare, calls))
-
-
-def _lying(array: Any) -> Any:
-    """How an array on a device lies; one on the host itself."""
-    view = None if array is None else adopt("array", array).view
-    return view if isinstance(view, DeviceView) else array
 
 
 def _check(planned: Adopted, got: Adopted) -> None:

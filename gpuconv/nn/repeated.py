@@ -1,53 +1,28 @@
-"""Layers as calls that write parts of one result; one that comes again is not stated, chosen and planned again.
+"""Layers that come again: one that is known is not stated, chosen and planned again.
 
 Of all arrays, the weights among them, types, shapes, strides and dtypes count alone; `gpuconv.calls` keeps what was
 planned. Layers of integers, whose plan depends on values, go the long way, and so do arrays on a device but CuPy's.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gpuconv import backends, calls
-from gpuconv.arrays import Adopted, View, adopt
+from gpuconv.arrays import View, adopt
 from gpuconv.backends import ReadyLayer
-from gpuconv.backends.cupy_plans import LayerOnDevice
-from gpuconv.engine import Call, Prepared, prepare
+from gpuconv.engine import Prepared, prepare
 from gpuconv.errors import check_choice
 from gpuconv.layouts import empty_in
+from gpuconv.nn.stated import Question, Split, Stated, asked, whole
 from gpuconv.planning.facts import Layout
 from gpuconv.problem import PRECISIONS, Ints
 
-Arrays = tuple[View, View, View | None, View]  # image, weights, bias and result
-_asked: ContextVar[bool] = ContextVar("gpuconv_nn_asked", default=False)
-Split = Callable[[View, View, View | None, View], Iterable[Arrays]]  # the arrays of each call from those of a layer
-
-
-def whole(image: View, weights: View, bias: View | None, out: View) -> Iterable[Arrays]:
-    """Give one call everything."""
-    return ((image, weights, bias, out),)
-
-
-@dataclass(frozen=True)
-class Stated:
-    """A layer whose calls write into `result`; None: its only call makes one."""
-
-    x: Adopted
-    calls: list[Call]
-    result: Adopted | None = None
-    split: Split = whole
-    layout: Layout = "channels_first"  # of `result`
-
-    def finish(self, prepared: list[Prepared]) -> Any:
-        """Compute the calls, and return the result as an array of x's library."""
-        results = [call.finish() for call in prepared]
-        if self.result is None:
-            return results[0]
-        return self.x.deliver(self.result, (None,) * len(self.result.view.shape))
+if TYPE_CHECKING:
+    from gpuconv.backends.cupy_plans import LayerOnDevice
 
 
 @dataclass(frozen=True)
@@ -76,31 +51,11 @@ class KnownLayer:
         return result
 
 
-class Question(NamedTuple):
-    """What a layer would compute."""
-
-    state: Callable[..., Stated]
-    rank: int
-    arrays: tuple[Any, Any, Any]
-    options: tuple[Any, ...]
-    precision: str
-
-
-@contextmanager
-def asking() -> Iterator[None]:
-    """Layers return a Question, and compute nothing."""
-    token = _asked.set(True)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
-
-
 @dataclass(frozen=True)
 class KnownOnDevice:
     """A layer on a device with everything but its arrays."""
 
-    runner: LayerOnDevice
+    runner: "LayerOnDevice"
 
     def run(self, x: Any, *arrays: Any) -> Any:
         """Compute into a new array."""
@@ -115,7 +70,7 @@ def compute(
     precision: str = "standard",
 ) -> Any:
     """State a layer of image, weights and bias and compute it, or do what is left to do of one that is known."""
-    if _asked.get():
+    if asked():
         return Question(state, rank, arrays, options, precision)
     views = tuple(map(_seen, arrays))
     key = _key_of(state, rank, arrays, views, (*options, precision))
@@ -145,6 +100,8 @@ def _known_of(stated: Stated, prepared: list[Prepared], arrays: Sequence[Any], o
         if joined is not None:
             return KnownLayer((joined,), whole, name, tuple(out.shape), layout)
         return KnownLayer(steps, stated.split, name, tuple(out.shape), layout)
+    from gpuconv.backends.cupy_plans import LayerOnDevice
+
     split = None if stated.split is whole else stated.split
     return KnownOnDevice(LayerOnDevice(steps, split, name, arrays, out))
 

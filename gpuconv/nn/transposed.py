@@ -13,8 +13,9 @@ from gpuconv.errors import LayerError
 from gpuconv.layouts import empty_in, result_layout
 from gpuconv.nn.phases import Phase
 from gpuconv.nn.pieces import Pieces, Transposed, pieces_of
-from gpuconv.nn.repeated import Stated, compute
+from gpuconv.nn.repeated import compute
 from gpuconv.nn.rules import PerAxis, check_dtypes, check_rank, not_negative, positive
+from gpuconv.nn.stated import Stated
 from gpuconv.planning.facts import Layout
 from gpuconv.problem import Problem
 
@@ -147,7 +148,7 @@ def conv_transpose3d(
     *,
     precision: str = "standard",
 ) -> Any:
-    """Apply a transposed layer of 3D filters, as `torch.nn.functional.conv_transpose3d` does; on the CPU.
+    """Apply a transposed layer of 3D filters, as `torch.nn.functional.conv_transpose3d` does.
 
     Parameters
     ----------

@@ -6,8 +6,9 @@ from gpuconv.arrays import Operands, adopt
 from gpuconv.dtypes import default_compute_dtype, is_bfloat16
 from gpuconv.engine import Call
 from gpuconv.layouts import result_layout
-from gpuconv.nn.repeated import Stated, compute
+from gpuconv.nn.repeated import compute
 from gpuconv.nn.rules import PADDING_MODES, PerAxis, Sizes, check_dtypes, gradient_geometry
+from gpuconv.nn.stated import Stated
 from gpuconv.problem import Problem
 
 
