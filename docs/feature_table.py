@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv import backends
 from gpuconv.arrays import adopt
+from gpuconv.backends import NAMES
+from gpuconv.backends.selection import plan_with
 from gpuconv.dtypes import bfloat16
 from gpuconv.engine import Call, prepare
 from gpuconv.nn.forward import layer_call
@@ -21,7 +22,6 @@ from gpuconv.nn.weight_gradient import gradient_call
 from gpuconv.options import Options
 from gpuconv.planned import STATEMENTS
 from gpuconv.planning.facts import DeviceLimits
-from gpuconv.planning.planner import make_plan
 
 PAGE = Path(__file__).parent / "features.md"
 BEGIN, END = "<!-- begin: docs/feature_table.py -->\n", "<!-- end -->\n"
@@ -95,7 +95,7 @@ LAYERS = {
     "1 × 1": layer_of(X, (32, 32, 1, 1)),
     "3 × 3, 4 groups": layer_of(X, (32, 8, 3, 3), groups=4),
     "3 × 3, depthwise": layer_of(X, (32, 1, 3, 3), groups=32),
-    "3 × 3 × 3": layer_of((1, 8, 8, 16, 16), (8, 8, 3, 3, 3)),
+    "3 × 3 × 3": layer_of((4, 32, 8, 32, 32), (32, 32, 3, 3, 3), padding=1),
     "3 × 3, gradient of the weights": layer_of(X, W, gradient=True, padding=1),
 }
 
@@ -104,7 +104,7 @@ def answer(call: Call, name: str) -> tuple[bool, str]:
     """(whether a backend computes a call, with which algorithm; or why not)."""
     prepared = prepare(replace(call, backend="numpy"))
     problem, facts = prepared.plan.problem, replace(prepared.plan.facts, device=GPU, rates=None)
-    plan = backends.load(name).unsupported(problem, facts) or make_plan(problem, facts, name)
+    plan = plan_with(name, problem, facts)
     return (False, plan) if isinstance(plan, str) else (True, plan.algorithm)
 
 
@@ -139,8 +139,8 @@ def table() -> str:
     notes: list[str] = []
     parts = []
     for title, rows in (("Filter", FILTERS), ("Layer of `gpuconv.nn`", LAYERS)):
-        lines = [[title, *(f"`{name}`" for name in backends.NAMES)], ["---"] * 5]
-        lines += [[row, *(cell(call, name, notes) for name in backends.NAMES)] for row, call in rows.items()]
+        lines = [[title, *(f"`{name}`" for name in NAMES)], ["---"] * 5]
+        lines += [[row, *(cell(call, name, notes) for name in NAMES)] for row, call in rows.items()]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     numbered = "\n".join(f"{number}. {note}" for number, note in enumerate(notes, start=1))
     return "\n\n".join((*parts, numbered)) + "\n"

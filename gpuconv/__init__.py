@@ -1,6 +1,9 @@
 """gpuconv: convolution of signals, images and layers, on CUDA GPUs and on the CPU."""
 
-from gpuconv import filters, ndimage, nn, numpy, opencv, signal
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from gpuconv.backends import backend, set_backend
 from gpuconv.caches import Cache, cache_info, clear_cache
 from gpuconv.core import convolve, correlate, output_size, sepconvolve
@@ -12,6 +15,9 @@ from gpuconv.scipy_patching import scipy_patch
 from gpuconv.threads import get_num_threads, set_num_threads
 from gpuconv.tracing import Step, Trace, trace
 from gpuconv.warming import warmup
+
+if TYPE_CHECKING:
+    from gpuconv import filters, ndimage, nn, numpy, opencv, signal
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,3 +50,14 @@ __all__ = [
     "trace",
     "warmup",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a face when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'gpuconv' has no attribute {name!r}")
+    return importlib.import_module(f"gpuconv.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -33,7 +33,7 @@ _Nan: TypeAlias = Literal["propagate", "omit", "raise"]
 _Overflow: TypeAlias = Literal["saturate", "wrap", "raise"]
 _PerAxis: TypeAlias = int | Sequence[int]
 _Precision: TypeAlias = Literal["strict", "standard", "fast"]
-_Rounding: TypeAlias = Literal["half_even", "trunc", "floor"]
+_Rounding: TypeAlias = Literal["half_even", "trunc", "floor", "half_up"]
 _Size: TypeAlias = Literal["full", "same", "valid"]
 __version__: str
 __all__ = [

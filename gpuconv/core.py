@@ -87,7 +87,7 @@ def convolve(
         Dtype of the result. Default: x's if it is a float; else the compute dtype.
     overflow : {"saturate", "wrap", "raise"}
         What becomes of a result that an integer `out_dtype` cannot hold.
-    rounding : {"half_even", "trunc", "floor"}
+    rounding : {"half_even", "trunc", "floor", "half_up"}
         How a float result becomes an integer.
     nan : {"propagate", "omit", "raise"}
         A sample that is NaN spreads to all outputs whose window touches it, is missing, or is an error.

@@ -1,7 +1,6 @@
 """Files that a user names: checked in one sentence, written whole or not at all."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +49,8 @@ def replacing(path: Path) -> Iterator[Path]:
     FileError
         If the operating system refuses.
     """
+    import secrets  # which is long to load, for few processes
+
     try:
         path = path.resolve()  # a link stays, and the file that it names is replaced
         temporary = path.with_name(f".gpuconv-{secrets.token_hex(8)}.tmp")

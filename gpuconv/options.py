@@ -149,7 +149,7 @@ def check_out(out: Any, x: Adopted, shape: Ints, dtype: DType) -> Adopted:
         raise ValueError("out must be writeable; got a read-only array")
     if target.place != x.place:
         raise ValueError(f"out must be where x is ({x.place}); got {target.place}")
-    if any(n > 1 and step == 0 for n, step in zip(shape, target.view.strides, strict=True)):
+    if 0 not in shape and any(n > 1 and step == 0 for n, step in zip(shape, target.view.strides, strict=True)):
         raise ValueError(f"out must have a place for each sample; got strides {target.view.strides}")
     if target.data is not None and not target.on_device and not _is_seen_in_place(target):
         raise TypeError(f"out must be seen without a copy, which a {type(out).__name__} of its dtypes is not")

@@ -26,7 +26,7 @@ def error_share(plan: Plan, operands: Operands, result: np.ndarray, backend: str
     Parameters
     ----------
     plan : Plan
-        What computed it; of real numbers.
+        What computed it.
     operands : Operands
         The plan's operands, on the host.
     result : ndarray
@@ -40,16 +40,18 @@ def error_share(plan: Plan, operands: Operands, result: np.ndarray, backend: str
         known = {"image_max": facts.image_max, "weights_sum": facts.weights_sum, "bias_max": facts.bias_max}
         exact, _ = _computed(problem, operands, backend, **known)
         return 0.0 if np.array_equal(exact, result) else float("inf")
-    double = replace(problem, compute_dtype=DOUBLE, out_dtype=DOUBLE, weights_dtype=DOUBLE)
+    wide = np.result_type(problem.compute_dtype, DOUBLE)
+    double = replace(problem, compute_dtype=wide, out_dtype=wide, weights_dtype=wide)
     exact, own = _computed(double, operands, backend)
-    positive = replace(double, image_dtype=DOUBLE, fill=abs(problem.fill))
+    real: dict[str, Any] = {"compute_dtype": DOUBLE, "out_dtype": DOUBLE, "weights_dtype": DOUBLE}
+    positive = replace(double, image_dtype=DOUBLE, fill=abs(problem.fill), **real)
     magnitude, _ = _computed(positive, _magnitudes(operands), backend)
     if is_integer(problem.out_dtype):
         info = np.iinfo(problem.out_dtype)
         exact = np.clip(exact, info.min, info.max)
     norm = norm_of_data(problem, operands.image, operands.full_weights()) if bound.normwise else 0.0
     limit = bound.at(magnitude, exact, norm) + own.at(magnitude, exact)
-    return float((np.abs(result.astype(DOUBLE) - exact) / limit).max())
+    return float((np.abs(result.astype(wide) - exact) / limit).max())
 
 
 def _computed(problem: Problem, operands: Operands, backend: str, **known: Any) -> tuple[np.ndarray, ErrorBound]:
@@ -67,8 +69,14 @@ def _magnitudes(operands: Operands) -> Operands:
     weights, bias = operands.weights, operands.bias
     return replace(
         operands,
-        image=np.abs(operands.image.astype(DOUBLE)),
-        weights=None if weights is None else np.abs(weights.astype(DOUBLE)),
-        bias=None if bias is None else np.abs(bias.astype(DOUBLE)),
+        image=_magnitude(operands.image),
+        weights=None if weights is None else _magnitude(weights),
+        bias=None if bias is None else _magnitude(bias),
         factors=tuple(np.abs(factor) for factor in operands.factors),
     )
+
+
+def _magnitude(array: np.ndarray) -> np.ndarray:
+    """In double precision, in which no integer of 32 bits overflows."""
+    found: np.ndarray = np.abs(array if array.dtype.kind == "c" else array.astype(DOUBLE))
+    return found.astype(DOUBLE)

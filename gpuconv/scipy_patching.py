@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from gpuconv import backends, ndimage, signal
+from gpuconv import backends
 from gpuconv.errors import UnsupportedProblemError
 
-FACES = {"scipy.signal": signal, "scipy.ndimage": ndimage}
+FACES = ("signal", "ndimage")  # of both packages
 REFUSED = ("O", "g", "G")  # dtypes that SciPy computes in places: Python objects and longdoubles
 
 _inside: ContextVar[bool] = ContextVar("gpuconv_scipy_patch", default=False)
@@ -68,15 +68,17 @@ def _enter() -> None:
     global _blocks
     with _lock:
         if not _blocks:
-            places = [
-                (importlib.import_module(host), face, name) for host, face in FACES.items() for name in face.__all__
-            ]
-            for module, face, name in places:
-                original = getattr(module, name)
-                standing = _standing(original, getattr(face, name))
-                _replaced.append((module, name, original, standing))
-                setattr(module, name, standing)
+            for face in FACES:
+                _replace(importlib.import_module(f"scipy.{face}"), importlib.import_module(f"gpuconv.{face}"))
         _blocks += 1
+
+
+def _replace(module: ModuleType, face: ModuleType) -> None:
+    for name in face.__all__:
+        original = getattr(module, name)
+        standing = _standing(original, getattr(face, name))
+        _replaced.append((module, name, original, standing))
+        setattr(module, name, standing)
 
 
 def _leave() -> None:

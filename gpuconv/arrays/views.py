@@ -44,3 +44,10 @@ def pick(view: View, index: dict[int, int]) -> View:
     offset = sum(n * view.strides[axis] for axis, n in index.items())
     shape, strides = picked(view.shape, kept), picked(view.strides, kept)
     return replace(view, pointer=view.pointer + offset, shape=shape, strides=strides)
+
+
+def laid(view: View, shape: Ints, strides: Ints) -> View:
+    """Other places from the same first element on, on either side; to be read only."""
+    if isinstance(view, np.ndarray):
+        return np.lib.stride_tricks.as_strided(view, shape, strides, writeable=False)
+    return replace(view, shape=shape, strides=strides)

@@ -33,6 +33,8 @@ def gaussian(sigma: float, truncate: float = 4.0) -> Weights:
 
     Raises
     ------
+    TypeError
+        If sigma or truncate is several numbers.
     ValueError
         If sigma or truncate is not a finite number greater than 0, or the radius exceeds 1,000,000 samples.
 
@@ -46,6 +48,8 @@ def gaussian(sigma: float, truncate: float = 4.0) -> Weights:
     [0.107, 0.787, 0.107]
     """
     for name, value in (("sigma", sigma), ("truncate", truncate)):
+        if np.ndim(value):
+            raise TypeError(f"{name} must be one number; got {value}")
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be a finite number greater than 0; got {value}")
     if truncate * sigma > MAX_RADIUS:

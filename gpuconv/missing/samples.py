@@ -144,6 +144,6 @@ def _module(x: Array) -> Any:
     """The library of an array."""
     if isinstance(x, np.ndarray):
         return np
-    import cupy
+    from gpuconv.backends.cupy_arrays import library
 
-    return cupy
+    return library()
