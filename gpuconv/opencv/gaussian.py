@@ -5,6 +5,7 @@
 import functools
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -147,11 +148,13 @@ def _extent(n: int, sigma: float, image: Image) -> int:
     return n
 
 
-@functools.lru_cache(maxsize=64)
-def _factor(n: int, sigma: float, bits: int | None) -> np.ndarray:
+def _weights(n: int, sigma: float, bits: int | None) -> np.ndarray:
     """Weights along an axis, of `bits` fraction bits."""
     weights = getGaussianKernel(n, sigma).ravel()
     return weights if bits is None else _fixed_point(weights, bits)
+
+
+_factor: Callable[[int, float, int | None], np.ndarray] = functools.lru_cache(maxsize=64)(_weights)
 
 
 def _fixed_point(weights: np.ndarray, bits: int) -> np.ndarray:
