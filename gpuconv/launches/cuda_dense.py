@@ -112,7 +112,7 @@ def dense_tiles(problem: Problem, facts: Facts) -> list[tuple[Tile, int]]:
 def _step(tile: Tile, problem: Problem, sums: DType, device: DeviceLimits, last: bool, inputs: int) -> int:
     """Input channels of a step: the most that fit, no more than there are; 0 if one is too many."""
     steps = STEPS if problem.filter == (1, 1) else STEPS[1:]
-    a_block = device.multiprocessor_shared_bytes // _blocks(tile, problem) - RESERVED
+    a_block = device.multiprocessor_shared_bytes // _blocks(tile, problem, last) - RESERVED
     room = max(device.shared_bytes, min(device.most_shared_bytes, a_block))
     fitting = (step for step in steps if tile.shared_bytes(problem, sums, step, last) <= room)
     most = next(fitting, 0)
@@ -126,14 +126,14 @@ def _specialization(problem: Problem, facts: Facts, tile: Tile, step: int, last:
     sizes |= {"STRIDE_H": problem.stride[0], "STRIDE_W": problem.stride[1], "THREADS": tile.threads}
     sizes |= {"STRIPS_H": tile.strips_h, "STRIPS_W": tile.strips_w, "BANDS": tile.bands, "ROWS": tile.rows}
     sizes["RUN"] = tile.across(accumulator(problem, facts))
-    sizes["BLOCKS"] = _blocks(tile, problem)
+    sizes["BLOCKS"] = _blocks(tile, problem, last)
     sizes |= {"STEP": step, "CHANNELS_LAST": int(last), "WHOLE": int(tile.whole)}
     return specialize("conv2d_dense", problem, facts, **sizes)
 
 
-def _blocks(tile: Tile, problem: Problem) -> int:
+def _blocks(tile: Tile, problem: Problem, last: bool) -> int:
     """Blocks that a multiprocessor has registers for; a thread that has few sums and copies little does with less."""
-    if tile.rows * (tile.run or 4) > 8 or max(problem.stride) > 1:
+    if tile.rows * (tile.run or 4) > 8 or max(problem.stride) > 1 or last:
         return 256 // tile.threads
     return (512 if tile.threads == 256 and tile.bands == 1 and problem.filter[0] > 1 else 384) // tile.threads
 
