@@ -91,6 +91,14 @@ def test_rounding_and_overflow(backend, rounding, overflow):
             assert got == _as_integer(value, round_, overflow, info), (value, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4"])
+def test_float64_wraps_at_every_power_of_two(backend, dtype):
+    powers = 2.0 ** np.arange(7, 70)
+    x = np.concatenate([sign * (powers + step) for sign in (1, -1) for step in (-1, 0, 1, 0.75, 77)])
+    got = gpuconv.convolve(x, [1.0], out_dtype=dtype, rounding="trunc", overflow="wrap", backend=backend)
+    assert got.tolist() == [_as_integer(value, math.trunc, "wrap", np.iinfo(dtype)) for value in x.tolist()]
+
+
 def _half_up(value):
     return math.floor(Fraction(value) + Fraction(1, 2))
 

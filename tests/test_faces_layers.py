@@ -27,7 +27,8 @@ def skip_what_is_refused(name: str, backend: str) -> None:
 @pytest.mark.parametrize("name", LAYERS)
 def test_calls(backend: str, name: str) -> None:
     skip_what_is_refused(name, backend)
-    assert compare(name, backend, range(CALLS[backend])) > 0
+    mostly_refused = name == "conv_transpose3d" and backend == "cpu"
+    assert compare(name, backend, range(CALLS[backend])) >= (1 if mostly_refused else CALLS[backend] // 2)
 
 
 @pytest.mark.slow
